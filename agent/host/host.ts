@@ -1,0 +1,79 @@
+/** The only ways to the machine: Probe looks, Host acts. Types only; local.ts is the machine, tests record it. */
+
+export interface Ran { argv: string[]; exitCode: number; signal: string; stdout: string; stderr: string }
+
+export interface RunOptions {
+  /** Exit codes that are an answer and not a failure; default [0]. */
+  okCodes?: number[];
+  stdin?: string;
+  /** Added to the fixed environment (PATH, LC_ALL=C); secrets may go here, never into argv. */
+  env?: Record<string, string>;
+  /** Run as this local user, through runuser. */
+  runAs?: string;
+}
+
+export interface ActOptions extends RunOptions {
+  /** The process must not be killed: not by a timeout, a lost link or an agent restart. */
+  outlives?: boolean;
+}
+
+export interface FileStat {
+  type: 'file' | 'directory' | 'symlink' | 'other';
+  /** Permission bits, e.g. 0o640. */
+  mode: number;
+  uid: number;
+  gid: number;
+  sizeBytes: number;
+  /** Seconds since the epoch, whole. */
+  mtimeS: number;
+  linkTarget?: string;
+}
+
+export interface HttpRequest { method: 'GET' | 'POST'; url: string; headers?: Record<string, string>; body?: string; timeoutS?: number }
+export interface HttpAnswer { status: number; headers: Record<string, string>; body: string }
+
+export interface Probe {
+  /** Runs a command that the table (commands.ts) lists as read-only. Throws StepError command_failed | timed_out | refused_by_policy. */
+  read(argv: string[], options?: RunOptions): Promise<Ran>;
+  /** Whole file as UTF-8; undefined when there is none. */
+  readFile(path: string): Promise<string | undefined>;
+  /** lstat: links are not followed; undefined when there is nothing. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** Names in a folder as bytes-safe latin1 strings, sorted; [] when there is none. */
+  list(path: string): Promise<string[]>;
+  /** Hex sha256 of a regular file's content, read from the medium. */
+  sha256(path: string): Promise<string>;
+  /** Numeric id of a local user or group by name; undefined when unknown. */
+  uid(user: string): Promise<number | undefined>;
+  gid(group: string): Promise<number | undefined>;
+  userName(uid: number): Promise<string | undefined>;
+  groupName(gid: number): Promise<string | undefined>;
+  /** Resolves `file:PATH`, `ini:PATH#section.key` or `coordinator-file:PATH`; the value is scrubbed from all that leaves the step. */
+  secret(reference: string): Promise<string>;
+  /** Whether a TCP connection is accepted within timeoutS. */
+  connects(address: string, port: number, timeoutS: number): Promise<boolean>;
+  http(request: HttpRequest): Promise<HttpAnswer>;
+}
+
+export interface Ownership { mode?: number; uid?: number; gid?: number }
+
+export interface Host extends Probe {
+  /** Runs a command of the table that changes the host. */
+  act(argv: string[], options?: ActOptions): Promise<Ran>;
+  /** Atomic replacement: temporary file beside it, fsync, rename. Keeps mode and owner of an existing file where not given. */
+  writeFile(path: string, content: string, ownership?: Ownership): Promise<void>;
+  /** Copies one file, folder, link or device node with mode and times; `ownership` overrides. Sparse files stay sparse. */
+  copy(from: string, to: string, ownership?: Ownership): Promise<void>;
+  setOwnership(path: string, ownership: Ownership): Promise<void>;
+  makeDirectory(path: string, ownership?: Ownership): Promise<void>;
+  /** Moves within one file system. */
+  move(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Keeps a copy of what is at `path` (or the note that nothing is) in the step's folder; gives the name for `restore`. */
+  save(path: string): Promise<string>;
+  /** Puts back what `save` kept, removing what was not there. */
+  restore(saved: string, path: string): Promise<void>;
+  /** A private folder of this step that survives restarts: dumps, staged trees. */
+  stepFolder(): Promise<string>;
+  progress(text: string): void;
+}

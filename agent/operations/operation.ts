@@ -1,0 +1,51 @@
+import type { z } from 'zod';
+import type { Difference, Json } from '../../proto/events.ts';
+import type { Host, Probe } from '../host/host.ts';
+
+/**
+ * What a look at the host gives. `found` describes the state that the operation is about, complete enough for
+ * `revert`, stable enough to be compared with a later look: no times, no pids.
+ */
+export interface Finding {
+  satisfied: boolean;
+  found: Json;
+  differences: Difference[];
+  /** Why nothing needs to be done where that is not plain (no SELinux on this host, ...). */
+  reason?: string;
+}
+
+/** Schema of one operation's arguments: every field described, units in the names, unknown keys refused. */
+export type ArgsSchema = z.ZodObject;
+
+/**
+ * One typed unit of work. `check` only looks; `apply` never decides whether it is needed; `verify` asks the
+ * consumer of the change and not the thing that made it; `revert` goes back to the state `check` found.
+ * An operation without `apply` is an assertion: it holds (within `deadlineS`, asked again every second) or the step fails.
+ */
+export interface Operation<S extends ArgsSchema = ArgsSchema> {
+  name: string;
+  summary: string;
+  args: S;
+  /** Seconds after which a step that may be killed is stopped and fails with `timed_out`. */
+  timeoutS: number;
+  /** false: its process outlives a timeout, a lost link and an agent restart, and is found again. */
+  mayKill: boolean;
+  /** One sentence with the values filled in, as the plan shows it. */
+  describe(args: z.infer<S>): string;
+  check(probe: Probe, args: z.infer<S>): Promise<Finding>;
+  apply?(host: Host, args: z.infer<S>, found: Json): Promise<void>;
+  verify?(probe: Probe, args: z.infer<S>): Promise<Finding>;
+  revert?(host: Host, args: z.infer<S>, found: Json): Promise<void>;
+  /** Assertions only: how long to wait for it to hold. */
+  deadlineS?(args: z.infer<S>): number;
+}
+
+/** Gives an operation its inferred argument type; the catalogue holds them all as plain Operation. */
+export function operation<S extends ArgsSchema>(definition: Operation<S>): Operation {
+  return definition as unknown as Operation;
+}
+
+/** A finding of what differs: satisfied exactly when nothing does. */
+export function finding(found: Json, differences: Difference[], reason?: string): Finding {
+  return { satisfied: differences.length === 0, found, differences, ...(reason === undefined ? {} : { reason }) };
+}

@@ -1,0 +1,82 @@
+import type { Difference, EventKind, Json, Mode, Result } from '../proto/events.ts';
+import { StepError } from '../proto/errors.ts';
+import type { Host } from './host/host.ts';
+import type { Finding, Operation } from './operations/operation.ts';
+
+export interface Outcome { result: Result; reason: string }
+
+/** What is known of an earlier try of the same command that did not finish, read from the journal. */
+export interface Earlier { found: Json }
+
+export interface Work {
+  operation: Operation;
+  args: Record<string, unknown>;
+  mode: Mode;
+  /** Set when this command was begun before and no result is on record. */
+  earlier: Earlier | undefined;
+  /** For revert: the state that the change's own check found. */
+  revertTo: Json | undefined;
+}
+
+export type Emit = (event: EventKind) => void;
+
+/**
+ * One command, from look to proof: check, journal what was found, apply, verify. `emit` puts each event on disk
+ * before it returns, so the intent is recorded before anything is touched. Throws StepError.
+ */
+export async function perform(work: Work, host: Host, emit: Emit): Promise<Outcome> {
+  const { operation, args, mode } = work;
+  if (mode === 'revert') return await goBack(work, host, emit);
+  if (operation.apply === undefined) return await assertHolds(work, host, emit);
+  const before = await operation.check(host, args);
+  emit({ kind: 'checked', satisfied: before.satisfied, found: work.earlier?.found ?? before.found, differences: before.differences, reason: before.reason ?? '' });
+  if (before.satisfied && work.earlier === undefined) return { result: 'unchanged', reason: before.reason ?? '' };
+  if (mode === 'check') return { result: 'would_change', reason: '' };
+  if (!before.satisfied) {
+    await operation.apply(host, args, work.earlier?.found ?? before.found);
+    emit({ kind: 'applied' });
+  }
+  const proof = await (operation.verify ?? operation.check)(host, args);
+  emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
+  if (!proof.satisfied) throw new StepError('verify_failed', `done, and yet not so: ${sentence(proof.differences)}`);
+  return { result: 'changed', reason: before.satisfied ? 'begun before an interruption, found done and proven afterwards' : '' };
+}
+
+/** An assertion holds now, or within its deadline, or the step fails. A dry run looks once and does not judge the future. */
+async function assertHolds({ operation, args, mode }: Work, host: Host, emit: Emit): Promise<Outcome> {
+  const until = Date.now() + 1000 * (mode === 'check' ? 0 : operation.deadlineS?.(args) ?? 0);
+  let look: Finding = await operation.check(host, args);
+  while (!look.satisfied && Date.now() < until) {
+    await new Promise((resolve) => { setTimeout(resolve, 1000); });
+    look = await operation.check(host, args);
+  }
+  emit({ kind: 'checked', satisfied: look.satisfied, found: look.found, differences: look.differences, reason: look.reason ?? '' });
+  if (look.satisfied) return { result: 'unchanged', reason: look.reason ?? '' };
+  if (mode === 'check') return { result: 'unknown', reason: `does not hold now (${sentence(look.differences)}); asserted when the run gets there` };
+  throw new StepError('verify_failed', sentence(look.differences));
+}
+
+/** Back to the state found before the change, proven by looking again. */
+async function goBack({ operation, args, revertTo }: Work, host: Host, emit: Emit): Promise<Outcome> {
+  if (operation.revert === undefined) throw new StepError('precondition_failed', `${operation.name} cannot be undone`);
+  if (revertTo === undefined) throw new StepError('precondition_failed', 'no state found before a change is on record for this step');
+  await operation.revert(host, args, revertTo);
+  emit({ kind: 'applied' });
+  const now = await operation.check(host, args);
+  const same = stable(now.found) === stable(revertTo);
+  const differences: Difference[] = same ? [] : [{ what: 'state after revert', found: stable(now.found), wanted: stable(revertTo) }];
+  emit({ kind: 'verified', satisfied: same, found: now.found, differences });
+  if (!same) throw new StepError('verify_failed', `not back to the state found: ${sentence(differences)}`);
+  return { result: 'reverted', reason: '' };
+}
+
+/** JSON with sorted keys, so that two looks at one state compare equal. */
+export function stable(value: Json): string {
+  return JSON.stringify(value, (_key, part: unknown) => (part !== null && typeof part === 'object' && !Array.isArray(part)
+    ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part));
+}
+
+/** Differences as one line: what is, and what was wanted. */
+export function sentence(differences: Difference[]): string {
+  return differences.map((d) => `${d.what} is ${d.found}, wanted ${d.wanted}`).join('; ');
+}

@@ -1,0 +1,33 @@
+import type { Code, Failure } from './errors.ts';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Mode = 'check' | 'apply' | 'revert';
+
+/** The closed set of results; see HOUSE "three questions stay apart". */
+export const RESULTS = ['unchanged', 'changed', 'would_change', 'reverted', 'skipped', 'failed', 'interrupted', 'unknown'] as const;
+export type Result = (typeof RESULTS)[number];
+
+/** One thing that is not as wanted, in words fit for a plan or a report. */
+export interface Difference { what: string; found: string; wanted: string }
+
+/** What happened to one command, in the order it happens; the same shape on the wire and at rest. */
+export type EventKind =
+  | { kind: 'accepted'; operation: string; args: Json; mode: Mode; batch: string; timeoutS: number; attempt: number; needsSecrets: boolean; fence: number }
+  /** `satisfied: false` is the intent: it is on disk, with the state found, before anything is touched. */
+  | { kind: 'checked'; satisfied: boolean; found: Json; differences: Difference[]; reason: string }
+  /** A process that outlives the agent; pid, start ticks and boot id together are its identity. */
+  | { kind: 'spawned'; argv: string[]; pid: number; startTicks: number; bootId: string; outputFile: string }
+  | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
+  | { kind: 'progress'; text: string }
+  | { kind: 'applied' }
+  | { kind: 'verified'; satisfied: boolean; found: Json; differences: Difference[] }
+  | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number };
+
+/** `seq` rises by one within a run's journal on one agent. Times are milliseconds since the epoch. */
+export type Event = { seq: number; timeMs: number; run: string; command: string; step: string } & EventKind;
+export type Finished = Extract<Event, { kind: 'finished' }>;
+
+/** Results after which a batch goes on; any other one stops it and skips the rest. */
+export function isGood(result: Result): boolean {
+  return result === 'unchanged' || result === 'changed' || result === 'would_change' || result === 'reverted';
+}

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** One line at rest: number, the hash of the line before, the record, the hash of this line up to that point. */
+export interface Line<T> { n: number; prev: string; at: T }
+
+/** Thrown where a journal cannot be trusted: a bad line that is not the torn last one. */
+export class JournalCorrupt extends Error {
+  constructor(path: string, line: number, why: string) {
+    super(`${path}:${line}: ${why}; the journal is kept as it is and nothing new is started from it`);
+    this.name = 'JournalCorrupt';
+  }
+}
+
+/** Thrown when a line cannot be put on disk (a full disk, mostly); the file ends after the last whole line. */
+export class JournalFull extends Error {
+  constructor(path: string, cause: Error) {
+    super(`cannot append to ${path}: ${cause.message}; nothing was started`);
+    this.name = 'JournalFull';
+  }
+}
+
+const GENESIS = '0'.repeat(64);
+const hashOf = (body: string): string => createHash('sha256').update(body).digest('hex');
+const seal = (body: string): string => `${body.slice(0, -1)},"hash":"${hashOf(body)}"}\n`;
+
+/** Splits a stored line into its record and hash and proves the hash; undefined when it does not hold. */
+function open<T>(text: string): (Line<T> & { hash: string }) | undefined {
+  const cut = text.lastIndexOf(',"hash":"');
+  if (cut < 0 || !text.endsWith('"}')) return undefined;
+  const body = `${text.slice(0, cut)}}`;
+  const hash = text.slice(cut + 9, -2);
+  if (hashOf(body) !== hash) return undefined;
+  return { ...(JSON.parse(body) as Line<T>), hash };
+}
+
+/** Reads a journal without opening it for writing. A torn last line is left out and counted, never an error. */
+export function readJournal<T>(path: string): { records: T[]; head: string; goodBytes: number; tornBytes: number } {
+  const bytes = readFileSync(path);
+  const records: T[] = [];
+  let head = GENESIS, at = 0;
+  while (at < bytes.length) {
+    const end = bytes.indexOf(10, at);
+    const line = end < 0 ? undefined : open<T>(bytes.toString('utf8', at, end));
+    if (line === undefined) {
+      if (end >= 0 && end + 1 < bytes.length) throw new JournalCorrupt(path, records.length + 1, 'the line does not match its own hash');
+      break;
+    }
+    if (line.prev !== head || line.n !== records.length + 1) throw new JournalCorrupt(path, records.length + 1, 'the line does not follow the one before');
+    records.push(line.at);
+    head = line.hash;
+    at = end + 1;
+  }
+  return { records, head, goodBytes: at, tornBytes: bytes.length - at };
+}
+
+/**
+ * Append-only lines of JSON, one writer. `append` returns after the line is written and, with `sync`,
+ * after fdatasync: before a change is made, and before a result is sent. A torn tail is cut off at opening.
+ */
+export class Journal<T> {
+  readonly path: string;
+  readonly replayed: T[];
+  readonly tornBytes: number;
+  #fd: number;
+  #n: number;
+  #head: string;
+  #size: number;
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    this.path = path;
+    this.#fd = openSync(path, 'a+', 0o600);
+    const { records, head, goodBytes, tornBytes } = readJournal<T>(path);
+    if (tornBytes > 0) ftruncateSync(this.#fd, goodBytes);
+    this.replayed = records;
+    this.tornBytes = tornBytes;
+    this.#n = records.length;
+    this.#head = head;
+    this.#size = goodBytes;
+    if (fstatSync(this.#fd).size === 0) this.#syncFolder();
+  }
+
+  /** Hash of the last line: the chain's head, fit to be recorded by the other side. */
+  get head(): string { return this.#head; }
+  get length(): number { return this.#n; }
+
+  append(record: T, sync: boolean): void {
+    const line = seal(JSON.stringify({ n: this.#n + 1, prev: this.#head, at: record }));
+    const bytes = Buffer.from(line);
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
+      if (sync) fdatasyncSync(this.#fd);
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#size);
+      throw new JournalFull(this.path, error as Error);
+    }
+    this.#n += 1;
+    this.#size += bytes.length;
+    this.#head = line.slice(-67, -3);
+  }
+
+  close(): void { closeSync(this.#fd); }
+
+  /** A new file's name is on disk only after its folder is. */
+  #syncFolder(): void {
+    const fd = openSync(dirname(this.path), 'r');
+    fsyncSync(fd);
+    closeSync(fd);
+  }
+}

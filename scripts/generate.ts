@@ -1,0 +1,27 @@
+// Writes generated/*.json: what the one file carries instead of reading it from disk at run time.
+//   descriptor.json  the contract, for proto/wire.ts (proto-loader reads paths; a packed file has none)
+//   runbooks.json    every file under runbooks/, by its path there
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import protobuf from 'protobufjs';
+
+const root = new URL('..', import.meta.url).pathname;
+const out = join(root, 'generated');
+mkdirSync(out, { recursive: true });
+
+const contract = new protobuf.Root();
+contract.resolvePath = (_origin, target) => join(root, 'proto', target);
+contract.loadSync(['tandem/v1/agent.proto', 'tandem/v1/transfer.proto', 'tandem/v1/enrolment.proto', 'grpc/health/v1/health.proto'], { keepCase: false });
+writeFileSync(join(out, 'descriptor.json'), JSON.stringify(contract.toJSON()));
+
+const runbooks: Record<string, string> = {};
+for (const entry of readdirSync(join(root, 'runbooks'), { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const path = join(entry.parentPath, entry.name);
+  runbooks[relative(join(root, 'runbooks'), path)] = readFileSync(path, 'utf8');
+}
+const sorted = Object.fromEntries(Object.entries(runbooks).sort(([a], [b]) => (a < b ? -1 : 1)));
+writeFileSync(join(out, 'runbooks.json'), JSON.stringify(sorted));
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+writeFileSync(join(out, 'version.json'), JSON.stringify({ version }));

@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Sourced after run.sh. One host: find its PID 1, start, stop, kill, reboot, reset, its cable.
+
+# leader RUN HOST: the pid, out here, of the host's PID 1
+leader() {
+  local nspawn pid
+  nspawn=$(cat "$(state_of "$1")/$2/nspawn.pid" 2>/dev/null) || return 1
+  for pid in $(cat "/proc/$nspawn/task/$nspawn/children" 2>/dev/null); do
+    if grep -qE '^NSpid:.*\s1$' "/proc/$pid/status" 2>/dev/null; then echo "$pid"; return; fi
+  done
+  return 1
+}
+
+# in_host RUN HOST CMD ARG...: becomes that command
+in_host() {
+  local run=$1 name=$2 pid
+  shift 2
+  pid=$(leader "$run" "$name") || fail "host '$name' of run '$run' is not running"
+  exec nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup -- \
+    env -i -C /root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin HOME=/root USER=root TERM=dumb LANG=C.UTF-8 "$@"
+}
+
+power_on() {
+  local state
+  state=$(state_of "$1")/$2
+  rm -f "$state/nspawn.pid"
+  setsid "$LAB_HOSTS/supervise" "$1" "$2" </dev/null >>"$state/console.log" 2>&1 &
+}
+
+# Running or degraded: every job is done. A unit that keeps restarting holds `starting`, hence the bound.
+is_up() {
+  local answer
+  answer=$(in_host "$1" "$2" systemctl is-system-running 2>/dev/null) || true
+  [ "$answer" = running ] || [ "$answer" = degraded ]
+}
+is_off() { [ -z "$(pids_of "$1" "$2")" ]; }
+
+await_host() {
+  wait_until 60 "host '$2' to finish booting, see $(state_of "$1")/$2/console.log" is_up "$1" "$2"
+}
+
+start_host() {
+  is_off "$1" "$2" || fail "host '$2' of run '$1' is running"
+  power_on "$1" "$2"
+  await_host "$1" "$2"
+}
+
+# TERM to nspawn is the power button: systemd inside shuts down in order
+stop_host() {
+  local nspawn
+  if nspawn=$(cat "$(state_of "$1")/$2/nspawn.pid" 2>/dev/null); then
+    kill -TERM "$nspawn" 2>/dev/null || true
+    wait_until 60 "host '$2' to shut down; it is killed now" is_off "$1" "$2" || true
+  fi
+  wait_until 10 "processes of '$2' to die" kill_all "$1" "$2"
+}
+
+kill_host() {
+  local pid
+  pid=$(leader "$1" "$2") || fail "host '$2' of run '$1' is not running"
+  kill -KILL "$pid"
+  wait_until 10 "host '$2' to be gone" is_off "$1" "$2"
+  start_host "$1" "$2"
+}
+
+is_another() { local pid; pid=$(leader "$1" "$2") && [ "$pid" != "$3" ]; }
+
+reboot_host() {
+  local pid
+  pid=$(leader "$1" "$2") || fail "host '$2' of run '$1' is not running"
+  (in_host "$1" "$2" systemctl reboot) || true # its own end may cut it off
+  wait_until 60 "host '$2' to reboot" is_another "$1" "$2" "$pid"
+  await_host "$1" "$2"
+}
+
+reset_host() {
+  stop_host "$1" "$2"
+  fill_host "$1" "$2"
+  start_host "$1" "$2"
+}
+
+# The mark keeps a cut cable cut when the host boots again.
+cut_host() {
+  touch "$(state_of "$1")/$2/cut"
+  in_netns "$1" ip link set "p$(cat "$(state_of "$1")/$2/number")" down
+}
+mend_host() {
+  rm -f "$(state_of "$1")/$2/cut"
+  in_netns "$1" ip link set "p$(cat "$(state_of "$1")/$2/number")" up
+}
