@@ -15,13 +15,15 @@ export type EventKind =
   | { kind: 'accepted'; operation: string; args: Json; mode: Mode; batch: string; timeoutS: number; attempt: number; needsSecrets: boolean; fence: number }
   /** `satisfied: false` is the intent: it is on disk, with the state found, before anything is touched. */
   | { kind: 'checked'; satisfied: boolean; found: Json; differences: Difference[]; reason: string }
-  /** A process that outlives the agent; pid, start ticks and boot id together are its identity. */
+  /** A process that outlives the agent: once with pid 0 before it is started, once with its identity (pid, start ticks, boot). */
   | { kind: 'spawned'; argv: string[]; pid: number; startTicks: number; bootId: string; outputFile: string }
   | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
   | { kind: 'progress'; text: string }
   | { kind: 'applied' }
   | { kind: 'verified'; satisfied: boolean; found: Json; differences: Difference[] }
-  | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number };
+  | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number }
+  /** A person stopped the run on this host: its commands up to this attempt are skipped. No command of its own. */
+  | { kind: 'stopped'; reason: string; attempt: number };
 
 /** `seq` rises by one within a run's journal on one agent. Times are milliseconds since the epoch. */
 export type Event = { seq: number; timeMs: number; run: string; command: string; step: string } & EventKind;

@@ -81,6 +81,7 @@ function kindFromWire(kind: string, part: Fields): EventKind {
     case 'progress': return { kind, text: text('text') };
     case 'applied': return { kind };
     case 'finished': return { kind, result: text('result') as Result, code: text('code') as Code | '', reason: text('reason'), failure: (part['failure'] ?? null) as Failure | null, durationMs: Number(part['durationMs']) };
+    case 'stopped': return { kind, reason: text('reason'), attempt: Number(part['attempt']) };
     default: throw new TypeError(`an event of kind "${kind}" is not in this version of the contract`);
   }
 }

@@ -14,11 +14,42 @@ export interface Form {
 /** Values a caller may pass: the first character is anchored, so that a value is never an option in disguise. */
 const NAME = /[A-Za-z0-9_][A-Za-z0-9_.+:@-]*/;
 const PATH = /\/[^\0]*/;
+/** A package as yum takes it: a name, or a name with a version in which `*` and `?` stand for more. */
+const PACKAGE = /[A-Za-z0-9_][A-Za-z0-9_.+:@~*?-]*/;
+/** The properties asked of a unit (agent/facts/units.ts), each known to systemd 208. */
+const SHOW = ['Id', 'LoadState', 'ActiveState', 'SubState', 'UnitFileState', 'MainPID', 'ExecMainStartTimestampMonotonic', 'Result'].flatMap((name) => ['-p', name]);
 
 const read = (rhel7: string, source: string, ...argv: [string, ...Pattern[]]): Form => ({ argv, reads: true, rhel7, source });
 const act = (rhel7: string, source: string, ...argv: [string, ...Pattern[]]): Form => ({ argv, reads: false, rhel7, source });
 
-const RPM = 'rpm 4.11.1', YUM = 'yum 3.4.3', SYSTEMD = 'systemd 208', UTIL = 'util-linux 2.23.2', COREUTILS = 'coreutils 8.22';
+const RPM = 'rpm 4.11.1', YUM = 'yum 3.4.3', SYSTEMD = 'systemd 208', UTIL = 'util-linux 2.23.2', COREUTILS = 'coreutils 8.22', IPTABLES = 'iptables 1.4.21', POLICY = 'policycoreutils 2.2.5', LVM = 'lvm2 2.02.105';
+
+/** Statements that only look, one or more, each ended by `;`: no INTO, no client command, no second line. */
+const SELECTS = /(?:SELECT (?:(?!\bINTO\b)[^;\\\0\n])*; ?)+/i;
+const CHECKSUMS = /CHECKSUM TABLE (?:`\w+`\.`[\w$-]+`(?:, )?)+;/;
+const DEFAULTS_FILE = /--defaults-file=\/[^\0]+/;
+/** The only schemas the agent itself makes and drops: where a dump is tried. */
+const DRILL = /tandem_drill_\w+/;
+const DRILL_SQL = /DROP DATABASE IF EXISTS `tandem_drill_\w+`;(?: CREATE DATABASE `tandem_drill_\w+` DEFAULT CHARACTER SET \w+;)?/;
+const MARIADB = 'mariadb 5.5.35', RABBITMQ = 'rabbitmq-server 3.3.5 (OSP 6)';
+
+/** Reads users and permissions; the same in 3.3 and 3.10. */
+export const BROKER_LOOK = '{rabbit_auth_backend_internal:list_users(), rabbit_auth_backend_internal:list_permissions()}.';
+/** Where `BROKER_SET` finds one term {User, Password or keep, Tags, Vhost, Permissions or none}; readable by the broker alone. */
+export const BROKER_FILE = '/var/lib/rabbitmq/.tandem-user';
+const numbers = (text: string): string => [...Buffer.from(text)].join(',');
+/**
+ * Makes or changes one user. Since 3.7 each function takes one argument more, who asks for it: function_exported tells.
+ * RHEL's rabbitmqctl passes arguments through `su -c "..."`, so there is no quote, dollar or backslash in it. A failure
+ * names its class and what is no secret.
+ */
+export const BROKER_SET = `{ok, [{U, P, T, V, R}]} = file:consult([${numbers(BROKER_FILE)}]), M = rabbit_auth_backend_internal, `
+  + `Do = fun(F, A) -> case erlang:function_exported(M, F, length(A) + 1) of true -> apply(M, F, A ++ [<<${numbers('tandem')}>>]); false -> apply(M, F, A) end end, `
+  + 'Safe = fun(Part, F) -> try F() of {error, {no_such_vhost, _}} -> {failed, no_such_vhost}; {error, _} -> {failed, Part}; _ -> ok catch '
+  + '_:{no_such_vhost, _} -> {failed, no_such_vhost}; _:{error, {no_such_vhost, _}} -> {failed, no_such_vhost}; _:_ -> {failed, Part} end end, '
+  + 'lists:usort([Safe(user, fun() -> case {M:lookup_user(U), P} of {_, keep} -> ok; {{ok, _}, _} -> Do(change_password, [U, P]); _ -> Do(add_user, [U, P]) end end), '
+  + 'Safe(tags, fun() -> Do(set_tags, [U, [list_to_atom(X) || X <- T]]) end), '
+  + 'Safe(permissions, fun() -> case R of none -> Do(clear_permissions, [U, V]); {C, W, D} -> Do(set_permissions, [U, V, C, W, D]) end end)]).';
 
 /**
  * Every command the agent may start on a host, with every option. Nothing else starts, in tests too: a lab newer
@@ -27,8 +58,65 @@ const RPM = 'rpm 4.11.1', YUM = 'yum 3.4.3', SYSTEMD = 'systemd 208', UTIL = 'ut
 export const COMMANDS: readonly Form[] = [
   // packages
   read(RPM, 'rpm(8) of rpm 4.11: -q, --qf', 'rpm', '-q', '--qf', /%\{[^\0]*/, { many: NAME }),
-  act(YUM, 'yum(8) of yum 3.4.3: -y, install', 'yum', '-y', 'install', { many: NAME }),
+  read(RPM, 'rpm(8) of rpm 4.11: -qa, --qf', 'rpm', '-qa', '--qf', /%\{[^\0]*/),
+  read(RPM, 'rpm(8) of rpm 4.11, verify options', 'rpm', '-V', '--nodeps', '--noscripts', { many: NAME }),
+  act(RPM, 'rpm(8) of rpm 4.11: -e', 'rpm', '-e', { many: NAME }),
+  act(YUM, 'yum(8) of yum 3.4.3: -y, install; "Specifying package names" for name-version globs', 'yum', '-y', 'install', { many: PACKAGE }),
+  // yum reads its repositories and fills its own cache, no more
+  read(YUM, 'yum(8) of yum 3.4.3: -q, list installed', 'yum', '-q', 'list', 'installed', { many: NAME }),
+  read(YUM, 'yum(8) of yum 3.4.3: -q, repolist enabled', 'yum', '-q', 'repolist', 'enabled'),
+  act('subscription-manager 1.10.14', 'subscription-manager(8): repos --enable, --disable', 'subscription-manager', 'repos', { many: /--(enable|disable)=[A-Za-z0-9_][A-Za-z0-9_.:-]*/ }),
+  // services
+  read(SYSTEMD, 'systemctl(1) of systemd 208: show, -p once a property', 'systemctl', 'show', ...SHOW, { many: NAME }),
+  act(SYSTEMD, 'systemctl(1) of systemd 208', 'systemctl', /enable|disable|start|stop|mask|unmask/, { many: NAME }),
+  // identity and sockets
+  read('hostname 3.13', 'hostname(1)', 'hostname', '-f'),
+  read('iproute 3.10.0', 'ip(8), ip-address(8): -o', 'ip', '-o', 'addr'),
+  read('iproute 3.10.0', 'ss(8): -l, -n, -t, -p', 'ss', '-lntp'),
+  // volume groups
+  read(LVM, 'vgs(8) of lvm2 2.02.105', 'vgs', '--noheadings', '--separator', '|', '-o', 'vg_name,vg_uuid'),
+  read(LVM, 'lvs(8) of lvm2 2.02.105', 'lvs', '--noheadings', '--separator', '|', '-o', 'lv_name,lv_attr', NAME),
+  act(LVM, 'vgchange(8) of lvm2 2.02.105: -a y|n', 'vgchange', /-a[yn]/, NAME),
+  act(LVM, 'lvchange(8) of lvm2 2.02.105: -a y|n', 'lvchange', '-an', { many: /[A-Za-z0-9_][A-Za-z0-9_.+-]*\/[A-Za-z0-9_][A-Za-z0-9_.+-]*/ }),
   // users
   read('glibc 2.17', 'getent(1)', 'getent', /passwd|group/, NAME),
+  // MariaDB (agent/facts/database.ts, mariadb.*, database.*)
+  read(MARIADB, 'mysql(1) of 5.5: --defaults-file, --batch, --skip-column-names, -e', 'mysql', DEFAULTS_FILE, '--batch', '--skip-column-names', '-e', SELECTS),
+  read(MARIADB, 'MariaDB 5.5 CHECKSUM TABLE', 'mysql', DEFAULTS_FILE, '--batch', '--skip-column-names', '-e', CHECKSUMS),
+  act(MARIADB, 'mysql(1) of 5.5: -e; DROP and CREATE DATABASE', 'mysql', DEFAULTS_FILE, '-e', DRILL_SQL),
+  act(MARIADB, 'mysql(1) of 5.5: the client command source', 'mysql', DEFAULTS_FILE, '-e', /source \/[^\0\n\\;]+/, DRILL),
+  act(MARIADB, 'mysqldump(1) of 5.5', 'mysqldump', DEFAULTS_FILE, '--single-transaction', '--routines', '--triggers', '--hex-blob', /--result-file=\/[^\0]+/, /\w+/),
+  act(MARIADB, 'mysql_upgrade(1) of 5.5: --defaults-file', 'mysql_upgrade', DEFAULTS_FILE),
+  read(MARIADB, 'my_print_defaults(1) of 5.5', 'my_print_defaults', { many: NAME }),
+  read(COREUTILS, 'tail(1): -c', 'tail', '-c', /\d+/, PATH),
+  // manage commands of the services: a version query logs, so it runs as the service's user and in `verify` only
+  act('openstack-keystone 2014.2', 'keystone/cli.py: DbSync, TokenFlush', 'keystone-manage', /db_sync|token_flush/),
+  read('openstack-keystone 2014.2', 'keystone/cli.py: DbVersion', 'keystone-manage', 'db_version'),
+  act('openstack-glance 2014.2', 'glance/cmd/manage.py', 'glance-manage', 'db', 'sync'),
+  read('openstack-glance 2014.2', 'glance/cmd/manage.py', 'glance-manage', 'db_version'),
+  act('openstack-cinder 2014.2', 'cinder/cmd/manage.py: DbCommands', 'cinder-manage', 'db', 'sync'),
+  read('openstack-cinder 2014.2', 'cinder/cmd/manage.py: DbCommands', 'cinder-manage', 'db', 'version'),
+  act('openstack-nova 2014.2', 'nova/cmd/manage.py: DbCommands', 'nova-manage', 'db', 'sync'),
+  read('openstack-nova 2014.2', 'nova/cmd/manage.py: DbCommands', 'nova-manage', 'db', 'version'),
+  act('openstack-neutron 2014.2', 'neutron/db/migration/cli.py', 'neutron-db-manage', '--config-file', PATH, '--config-file', PATH, 'upgrade', NAME),
+  read('openstack-neutron 2014.2', 'neutron/db/migration/cli.py', 'neutron-db-manage', '--config-file', PATH, '--config-file', PATH, 'current'),
+  // RabbitMQ: expressions hold no names and no secrets, what they work on is in a file (rabbitmq.user)
+  read(RABBITMQ, 'rabbitmqctl(1) of 3.3: -q, eval; src/rabbit_auth_backend_internal.erl', 'rabbitmqctl', '-q', 'eval', BROKER_LOOK),
+  act(RABBITMQ, 'rabbitmqctl(1) of 3.3: -q, eval; src/rabbit_auth_backend_internal.erl', 'rabbitmqctl', '-q', 'eval', BROKER_SET),
+  act(RABBITMQ, 'rabbitmqctl(1) of 3.3: delete_user', 'rabbitmqctl', '-q', 'delete_user', NAME),
+  // firewall: all rules come on standard input
+  read(IPTABLES, 'iptables-save(8) of iptables 1.4.21', 'iptables-save'),
+  read(IPTABLES, 'iptables-save(8) of iptables 1.4.21', 'ip6tables-save'),
+  read(IPTABLES, 'iptables-restore.c of iptables 1.4.21: --test builds the rules and commits nothing', 'iptables-restore', '--test'),
+  read(IPTABLES, 'iptables-restore.c of iptables 1.4.21: --test builds the rules and commits nothing', 'ip6tables-restore', '--test'),
+  act(IPTABLES, 'iptables-restore(8) of iptables 1.4.21', 'iptables-restore'),
+  act(IPTABLES, 'iptables-restore(8) of iptables 1.4.21', 'ip6tables-restore'),
+  // SELinux
+  read('libselinux-utils 2.2.2', 'getsebool(8)', 'getsebool', /[a-z][a-z0-9_]*/),
+  act(POLICY, 'setsebool(8) of policycoreutils 2.2.5: -P', 'setsebool', '-P', /[a-z][a-z0-9_]*/, /on|off/),
+  act(POLICY, 'setsebool(8) of policycoreutils 2.2.5', 'setsebool', /[a-z][a-z0-9_]*/, /on|off/),
+  read(POLICY, 'restorecon(8) of policycoreutils 2.2.5: -n changes nothing, -v says what it would', 'restorecon', '-n', '-v', '-R', { many: PATH }),
+  act(POLICY, 'restorecon(8) of policycoreutils 2.2.5: -R', 'restorecon', '-R', { many: PATH }),
+  act(COREUTILS, 'chcon(1) of coreutils 8.22: -h', 'chcon', '-h', /[a-z_]+:[a-z_]+:[a-z0-9_]+:[a-z0-9:,.-]+/, { many: PATH }),
 ];
 void [act, SYSTEMD, UTIL, COREUTILS, PATH];

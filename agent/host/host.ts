@@ -1,4 +1,9 @@
-/** The only ways to the machine: Probe looks, Host acts. Types only; local.ts is the machine, tests record it. */
+import { createHash } from 'node:crypto';
+
+/**
+ * The only ways to the machine: Probe looks, Host acts. local.ts is the machine, tests record it.
+ * Paths are byte strings: each character is one byte (latin1), so that names that are not UTF-8 survive.
+ */
 
 export interface Ran { argv: string[]; exitCode: number; signal: string; stdout: string; stderr: string }
 
@@ -27,10 +32,17 @@ export interface FileStat {
   /** Seconds since the epoch, whole. */
   mtimeS: number;
   linkTarget?: string;
+  /** File system and file within it: equal for hard links of one file. */
+  device?: number;
+  inode?: number;
 }
 
 export interface HttpRequest { method: 'GET' | 'POST'; url: string; headers?: Record<string, string>; body?: string; timeoutS?: number }
 export interface HttpAnswer { status: number; headers: Record<string, string>; body: string }
+
+export interface AmqpLogin { address: string; port: number; user: string; password: string; vhost: string; timeoutS?: number }
+/** What the broker itself said; the password is in neither field. */
+export interface AmqpAnswer { accepted: boolean; reason: string }
 
 export interface Probe {
   /** Runs a command that the table (commands.ts) lists as read-only. Throws StepError command_failed | timed_out | refused_by_policy. */
@@ -48,11 +60,13 @@ export interface Probe {
   gid(group: string): Promise<number | undefined>;
   userName(uid: number): Promise<string | undefined>;
   groupName(gid: number): Promise<string | undefined>;
-  /** Resolves `file:PATH`, `ini:PATH#section.key` or `coordinator-file:PATH`; the value is scrubbed from all that leaves the step. */
+  /** Resolves `file:PATH`, `ini:PATH#section.key`, `rc:PATH#NAME` or `coordinator-file:PATH`; the value is scrubbed from all that leaves the step. */
   secret(reference: string): Promise<string>;
   /** Whether a TCP connection is accepted within timeoutS. */
   connects(address: string, port: number, timeoutS: number): Promise<boolean>;
   http(request: HttpRequest): Promise<HttpAnswer>;
+  /** Whether a broker takes these credentials on this virtual host. Throws StepError command_failed when none answers. */
+  amqpLogin(login: AmqpLogin): Promise<AmqpAnswer>;
 }
 
 export interface Ownership { mode?: number; uid?: number; gid?: number }
@@ -66,14 +80,19 @@ export interface Host extends Probe {
   copy(from: string, to: string, ownership?: Ownership): Promise<void>;
   setOwnership(path: string, ownership: Ownership): Promise<void>;
   makeDirectory(path: string, ownership?: Ownership): Promise<void>;
+  /** A second name for one file, in the same file system. */
+  link(existing: string, path: string): Promise<void>;
   /** Moves within one file system. */
   move(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Keeps a copy of what is at `path` (or the note that nothing is) in the step's folder; gives the name for `restore`. */
-  save(path: string): Promise<string>;
-  /** Puts back what `save` kept, removing what was not there. */
-  restore(saved: string, path: string): Promise<void>;
+  /** Keeps a copy of what is at `path` (or the note that nothing is) in the step's folder; a second call keeps the first copy. */
+  save(path: string): Promise<void>;
+  /** Puts back what `save` kept, removing what was not there. Throws StepError precondition_failed when nothing was saved. */
+  restore(path: string): Promise<void>;
   /** A private folder of this step that survives restarts: dumps, staged trees. */
   stepFolder(): Promise<string>;
   progress(text: string): void;
 }
+
+/** The name under which `save` keeps a path in the step's folder. */
+export const savedName = (path: string): string => createHash('sha256').update(path, 'latin1').digest('hex').slice(0, 32);

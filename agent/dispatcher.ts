@@ -1,0 +1,163 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
+import { StepError } from '../proto/errors.ts';
+import { isGood, type EventKind } from '../proto/events.ts';
+import { openHost } from './host/local.ts';
+import { createScrubber } from './host/scrub.ts';
+import { outliveLeftover } from './leftovers.ts';
+import type { Operation } from './operations/operation.ts';
+import { perform } from './perform.ts';
+import { RunLog, type Trace } from './runlog.ts';
+
+/** A command that cannot be taken at all; nothing is journaled for it. */
+export class Refused extends Error {}
+
+interface Queued { log: RunLog; command: Command }
+
+/**
+ * The agent's one worker. Commands are journaled as accepted, run one at a time in order, and a batch stops at its
+ * first failure. A command id is carried out at most once: a finished one keeps its stored result.
+ */
+export class Dispatcher {
+  readonly host: string;
+  readonly stateDir: string;
+  readonly #find: (operation: string) => Operation | undefined;
+  readonly #runs = new Map<string, RunLog>();
+  readonly #queue: Queued[] = [];
+  #inHand: Queued | undefined;
+  /** Set when the journal could not be written: no new work from then on, until a restart finds room. */
+  #broken: string | undefined;
+
+  constructor(host: string, stateDir: string, find: (operation: string) => Operation | undefined) {
+    this.host = host;
+    this.stateDir = stateDir;
+    this.#find = find;
+    const folder = join(stateDir, 'runs');
+    for (const run of existsSync(folder) ? readdirSync(folder).sort() : []) this.#takeUp(new RunLog(stateDir, run));
+  }
+
+  get busy(): boolean { return this.#inHand !== undefined || this.#queue.length > 0; }
+
+  run(id: string): RunLog {
+    if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
+    let log = this.#runs.get(id);
+    if (log === undefined) {
+      log = new RunLog(this.stateDir, id);
+      this.#runs.set(id, log);
+    }
+    return log;
+  }
+
+  known(id: string): RunLog | undefined { return this.#runs.get(id); }
+
+  /** Whether commands of this run are still waiting or in hand. */
+  pending(run: string): boolean { return [this.#inHand, ...this.#queue].some((entry) => entry?.log.run === run); }
+
+  /** Takes a command into its run's journal and the queue. Throws Refused, JournalFull. */
+  submit(command: Command): Trace {
+    if (this.#broken !== undefined) throw new Refused(this.#broken);
+    if (!STEP_ID.test(command.step)) throw new Refused(`step id ${JSON.stringify(command.step)} is not of the form ${STEP_ID.source}`);
+    if (command.id !== commandId({ ...command, host: this.host })) throw new Refused(`command ${command.id} of step ${command.step} was not made for host ${this.host}`);
+    const log = this.run(command.run);
+    const trace = log.commands.get(command.id);
+    if (trace === undefined) {
+      const { operation, args, mode, batch, timeoutS, attempt, fence } = command;
+      log.record(command.id, command.step, { kind: 'accepted', operation, args, mode, batch, timeoutS, attempt, needsSecrets: Object.keys(command.secrets).length > 0, fence });
+      this.#enqueue({ log, command });
+    } else if (trace.finished === undefined && !this.#isQueued(command.id)) {
+      this.#enqueue({ log, command });
+    }
+    const now = log.commands.get(command.id);
+    if (now === undefined) throw new Error('a command that was just accepted is not in the index');
+    return now;
+  }
+
+  /** Lets the step in hand finish and skips the rest of the run up to its current attempt. */
+  stop(run: string, reason: string): { stepInHand: string; skipped: number } {
+    const log = this.known(run);
+    if (log === undefined) return { stepInHand: '', skipped: 0 };
+    const attempt = Math.max(1, ...[...log.commands.values()].map((trace) => trace.accepted.attempt));
+    log.record('', '', { kind: 'stopped', reason, attempt });
+    const skipped = this.#queue.filter((entry) => entry.log === log).length;
+    return { stepInHand: this.#inHand?.log === log ? this.#inHand.command.step : '', skipped };
+  }
+
+  #isQueued(id: string): boolean { return [this.#inHand, ...this.#queue].some((entry) => entry?.command.id === id); }
+
+  #enqueue(entry: Queued): void {
+    this.#queue.push(entry);
+    if (this.#inHand === undefined) void this.#work();
+  }
+
+  /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them. */
+  #takeUp(log: RunLog): void {
+    this.#runs.set(log.run, log);
+    for (const [id, { accepted, finished }] of log.commands) {
+      if (finished !== undefined) continue;
+      if (accepted.needsSecrets) break;
+      const { run, step, operation, args, mode, batch, timeoutS, attempt, fence } = accepted;
+      this.#enqueue({ log, command: { id, run, step, operation, args, mode, batch, timeoutS, attempt, fence, planDigest: '', secrets: {} } });
+    }
+  }
+
+  async #work(): Promise<void> {
+    for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
+      this.#inHand = entry;
+      try {
+        await this.#carryOut(entry);
+      } catch (error) {
+        this.#broken = `the agent's journal cannot be written (${(error as Error).message}); free space on ${this.stateDir} and restart the agent`;
+        console.error(this.#broken);
+        this.#queue.length = 0;
+      }
+      this.#inHand = undefined;
+    }
+  }
+
+  /** Why this command must not run: its run was stopped, or an earlier one of its batch did not end well. */
+  #skipReason({ log, command }: Queued): string | undefined {
+    if (log.stopped !== undefined && command.attempt <= log.stopped.attempt) return `stopped: ${log.stopped.reason}`;
+    if (command.mode === 'check') return undefined;
+    for (const { accepted, finished } of log.commands.values()) {
+      if (accepted.batch !== command.batch || accepted.mode !== command.mode || finished === undefined) continue;
+      if (!isGood(finished.result) && finished.result !== 'skipped') return `${accepted.step} before it ended as ${finished.result}`;
+    }
+    return undefined;
+  }
+
+  async #carryOut({ log, command }: Queued): Promise<void> {
+    const started = performance.now();
+    const scrubber = createScrubber();
+    Object.values(command.secrets).forEach((secret) => { scrubber.add(secret); });
+    const emit = (event: EventKind): void => { log.record(command.id, command.step, scrubber.deep(event)); };
+    const finish = (outcome: Omit<Extract<EventKind, { kind: 'finished' }>, 'kind' | 'durationMs'>): void => {
+      emit({ kind: 'finished', ...outcome, durationMs: Math.round(performance.now() - started) });
+    };
+    const skip = this.#skipReason({ log, command });
+    if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
+    try {
+      const outcome = await this.#perform(log, command, scrubber, emit);
+      finish({ ...outcome, code: '', failure: null });
+    } catch (error) {
+      const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
+      const undecided = command.mode === 'check' && known.code === 'precondition_failed';
+      finish({ result: undecided ? 'unknown' : 'failed', code: known.code, reason: known.message, failure: known.failure ?? null });
+    }
+  }
+
+  async #perform(log: RunLog, command: Command, scrubber: ReturnType<typeof createScrubber>, emit: (event: EventKind) => void): Promise<{ result: 'unchanged'; reason: string } | Awaited<ReturnType<typeof perform>>> {
+    const operation = this.#find(command.operation);
+    if (operation === undefined) throw new StepError('invalid_args', `there is no operation ${command.operation} in this agent's catalogue`);
+    const parsed = operation.args.safeParse(command.args);
+    if (!parsed.success) throw new StepError('invalid_args', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+    const trace = log.commands.get(command.id);
+    if (trace !== undefined) await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
+    const host = openHost({
+      commandId: command.id, folder: join(this.stateDir, 'runs', log.run, 'steps', command.step), secrets: command.secrets, scrubber, emit,
+      deadlineMs: operation.mayKill ? Date.now() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity,
+    });
+    const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
+    return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, emit);
+  }
+}

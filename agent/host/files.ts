@@ -1,0 +1,152 @@
+import { constants, copyFileSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, type Stats } from 'node:fs';
+import { chmod, chown, lchown, lstat, open, readdir, rename, utimes } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { StepError } from '../../proto/errors.ts';
+import type { FileStat, Ownership } from './host.ts';
+
+/** A path as the kernel has it: one byte for each character. */
+export const bytes = (path: string): Buffer => {
+  if (!path.startsWith('/') || path.includes('\0')) throw new StepError('invalid_args', `${JSON.stringify(path)} is not an absolute path`);
+  return Buffer.from(path, 'latin1');
+};
+
+const typeOf = (s: Stats): FileStat['type'] => (s.isFile() ? 'file' : s.isDirectory() ? 'directory' : s.isSymbolicLink() ? 'symlink' : 'other');
+const absent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+export async function statPath(path: string): Promise<FileStat | undefined> {
+  try {
+    const s = await lstat(bytes(path));
+    const stat: FileStat = { type: typeOf(s), mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, sizeBytes: s.size, mtimeS: Math.floor(s.mtimeMs / 1000), device: s.dev, inode: s.ino };
+    return stat.type === 'symlink' ? { ...stat, linkTarget: readlinkSync(bytes(path), 'latin1') } : stat;
+  } catch (error) {
+    if (absent(error)) return undefined;
+    throw error;
+  }
+}
+
+export async function listFolder(path: string): Promise<string[]> {
+  try {
+    return (await readdir(bytes(path), { encoding: 'latin1' as BufferEncoding })).sort((a, b) => (a < b ? -1 : 1));
+  } catch (error) {
+    if (absent(error)) return [];
+    throw error;
+  }
+}
+
+/** Never opens through a link or a fifo that somebody put there. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export async function readText(path: string, limitBytes: number): Promise<string | undefined> {
+  let file;
+  try {
+    file = await open(bytes(path), constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (absent(error)) return undefined;
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    if (size > limitBytes) throw new StepError('precondition_failed', `${path} has ${String(size)} bytes, more than the ${String(limitBytes)} that are read at once`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+export async function hashFile(path: string): Promise<string> {
+  const file = await open(bytes(path), READ_FLAGS);
+  const hash = createHash('sha256');
+  try {
+    const chunk = Buffer.allocUnsafe(1 << 20);
+    for (let got = 1; got > 0;) {
+      got = (await file.read(chunk, 0, chunk.length)).bytesRead;
+      hash.update(chunk.subarray(0, got));
+    }
+    return hash.digest('hex');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Owner before mode: chown drops set-id bits. Links have no mode of their own. */
+export async function own(path: string, { mode, uid, gid }: Ownership): Promise<void> {
+  const s = await lstat(bytes(path));
+  if (uid !== undefined || gid !== undefined) await (s.isSymbolicLink() ? lchown : chown)(bytes(path), uid ?? s.uid, gid ?? s.gid);
+  if (mode !== undefined && !s.isSymbolicLink()) await chmod(bytes(path), mode);
+}
+
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(bytes(path), constants.O_RDONLY);
+  try { await folder.sync(); } finally { await folder.close(); }
+}
+
+const parent = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));
+
+/** Atomic: a reader sees the old file or the new one. Without ownership, the old file's is kept (0600 root for a new one). */
+export async function replaceFile(path: string, content: string, ownership: Ownership = {}): Promise<void> {
+  const old = await statPath(path);
+  if (old !== undefined && old.type !== 'file') throw new StepError('precondition_failed', `${path} is a ${old.type}, not a regular file`);
+  const temporary = `${path}.tandem-${randomBytes(6).toString('hex')}`;
+  const file = await open(bytes(temporary), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  try {
+    await file.writeFile(content);
+    await own(temporary, { mode: ownership.mode ?? old?.mode ?? 0o600, uid: ownership.uid ?? old?.uid ?? 0, gid: ownership.gid ?? old?.gid ?? 0 });
+    await file.datasync();
+    await rename(bytes(temporary), bytes(path));
+  } catch (error) {
+    rmSync(bytes(temporary), { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  await syncFolder(parent(path));
+}
+
+/** One file, folder (itself, not what is in it) or link, with mode, owner and times. Sparse files stay sparse. */
+export async function copyOne(from: string, to: string, ownership: Ownership = {}): Promise<void> {
+  const s = lstatSync(bytes(from));
+  if (s.isSymbolicLink()) symlinkSync(readlinkSync(bytes(from), 'buffer'), bytes(to));
+  else if (s.isDirectory()) mkdirSync(bytes(to), { recursive: true });
+  else if (s.isFile()) await copyContent(from, to, s);
+  else throw new StepError('precondition_failed', `${from} is neither a file, a folder nor a link; such are not copied`);
+  await own(to, { mode: ownership.mode ?? s.mode & 0o7777, uid: ownership.uid ?? s.uid, gid: ownership.gid ?? s.gid });
+  if (!s.isSymbolicLink()) await utimes(bytes(to), s.atimeMs / 1000, s.mtimeMs / 1000);
+}
+
+async function copyContent(from: string, to: string, s: Stats): Promise<void> {
+  if (s.blocks * 512 >= s.size) {
+    copyFileSync(bytes(from), bytes(to), constants.COPYFILE_EXCL);
+  } else {
+    await copySparse(from, to, s.size);
+  }
+  const file = await open(bytes(to), constants.O_RDONLY);
+  try { await file.datasync(); } finally { await file.close(); }
+}
+
+async function copySparse(from: string, to: string, sizeBytes: number): Promise<void> {
+  const source = await open(bytes(from), READ_FLAGS);
+  const target = await open(bytes(to), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    const chunk = Buffer.alloc(1 << 16);
+    for (let at = 0; at < sizeBytes;) {
+      const { bytesRead } = await source.read(chunk, 0, chunk.length, at);
+      if (bytesRead === 0) break;
+      const part = chunk.subarray(0, bytesRead);
+      if (part.some((byte) => byte !== 0)) await target.write(part, 0, bytesRead, at);
+      at += bytesRead;
+    }
+    await target.truncate(sizeBytes);
+  } finally {
+    await source.close();
+    await target.close();
+  }
+}
+
+/** A whole tree, links not followed. `to` must not exist. */
+export async function copyTree(from: string, to: string): Promise<void> {
+  await copyOne(from, to);
+  const s = await statPath(from);
+  if (s?.type !== 'directory') return;
+  for (const name of await listFolder(from)) await copyTree(`${from}/${name}`, `${to}/${name}`);
+  await own(to, { mode: s.mode, uid: s.uid, gid: s.gid });
+}

@@ -1,0 +1,100 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EventKind } from '../../proto/events.ts';
+import { StepError } from '../../proto/errors.ts';
+import { tryAmqpLogin } from './amqp.ts';
+import { bytes, copyOne, copyTree, hashFile, listFolder, own, readText, replaceFile, statPath, syncFolder } from './files.ts';
+import { admit } from './guard.ts';
+import { savedName, type Host } from './host.ts';
+import { connects, exchange } from './network.ts';
+import { runOutliving, runToEnd, type ProcessContext } from './process.ts';
+import type { Scrubber } from './scrub.ts';
+import { resolveSecret } from './secrets.ts';
+
+export interface StepContext {
+  commandId: string;
+  /** Private to this step of this run; survives restarts. */
+  folder: string;
+  /** Values of `coordinator-file:` references. */
+  secrets: Readonly<Record<string, string>>;
+  scrubber: Scrubber;
+  /** Milliseconds since the epoch after which what may be killed is killed; Infinity where nothing may. */
+  deadlineMs: number;
+  emit(event: EventKind): void;
+}
+
+const TEXT_LIMIT_BYTES = 16 * 1024 * 1024;
+const ABSENT = '.absent';
+
+/** Name and number columns of /etc/passwd or /etc/group. */
+async function ids(path: string): Promise<[string, number][]> {
+  const text = await readText(path, TEXT_LIMIT_BYTES) ?? '';
+  return text.split('\n').filter((line) => line.includes(':')).map((line) => line.split(':')).map((parts) => [parts[0] ?? '', Number(parts[2])]);
+}
+const numberOf = async (path: string, name: string): Promise<number | undefined> => (await ids(path)).find(([n]) => n === name)?.[1];
+const nameOf = async (path: string, id: number): Promise<string | undefined> => (await ids(path)).find(([, n]) => n === id)?.[0];
+
+/** The machine itself, for one step. */
+export function openHost(step: StepContext): Host {
+  const process: ProcessContext = {
+    commandId: step.commandId,
+    remainingMs: () => step.deadlineMs - Date.now(),
+    emit: step.emit,
+    outputFile: () => { mkdirSync(step.folder, { recursive: true, mode: 0o700 }); return join(step.folder, 'output.log'); },
+  };
+  const readFile = (path: string): Promise<string | undefined> => readText(path, TEXT_LIMIT_BYTES);
+  const saved = (path: string): string => join(step.folder, 'saved', savedName(path));
+  return {
+    async read(argv, options = {}) {
+      admit(argv, 'read');
+      return await runToEnd(argv, options, process);
+    },
+    async act(argv, options = {}) {
+      admit(argv, 'act');
+      return await (options.outlives === true ? runOutliving(argv, options, process) : runToEnd(argv, options, process));
+    },
+    readFile, stat: statPath, list: listFolder, sha256: hashFile, connects, http: exchange, amqpLogin: tryAmqpLogin,
+    uid: (user) => numberOf('/etc/passwd', user), gid: (group) => numberOf('/etc/group', group),
+    userName: (uid) => nameOf('/etc/passwd', uid), groupName: (gid) => nameOf('/etc/group', gid),
+    async secret(reference) {
+      const value = await resolveSecret(reference, readFile, step.secrets);
+      step.scrubber.add(value);
+      return value;
+    },
+    writeFile: replaceFile, copy: copyOne, setOwnership: own,
+    async makeDirectory(path, ownership = {}) {
+      await mkdir(bytes(path), { recursive: true });
+      await own(path, ownership);
+    },
+    async link(existing, path) { await link(bytes(existing), bytes(path)); },
+    async move(from, to) {
+      await rename(bytes(from), bytes(to));
+      await syncFolder(to.slice(0, Math.max(1, to.lastIndexOf('/'))));
+    },
+    async remove(path) { await rm(bytes(path), { recursive: true, force: true }); },
+    async save(path) {
+      const keep = saved(path);
+      if (existsSync(keep) || existsSync(keep + ABSENT)) return;
+      await mkdir(join(step.folder, 'saved'), { recursive: true, mode: 0o700 });
+      if (await statPath(path) === undefined) { writeFileSync(keep + ABSENT, ''); return; }
+      await rm(`${keep}.part`, { recursive: true, force: true });
+      await copyTree(path, `${keep}.part`);
+      await rename(`${keep}.part`, keep);
+    },
+    async restore(path) {
+      const keep = saved(path);
+      if (!existsSync(keep) && !existsSync(keep + ABSENT)) throw new StepError('precondition_failed', `no copy of ${path} was kept by this step`);
+      const staged = `${path}.tandem-restore`;
+      await rm(bytes(staged), { recursive: true, force: true });
+      if (existsSync(keep)) await copyTree(keep, staged);
+      await rm(bytes(path), { recursive: true, force: true });
+      if (existsSync(keep)) await rename(bytes(staged), bytes(path));
+    },
+    async stepFolder() {
+      await mkdir(step.folder, { recursive: true, mode: 0o700 });
+      return step.folder;
+    },
+    progress(text) { step.emit({ kind: 'progress', text }); },
+  };
+}

@@ -1,0 +1,103 @@
+import { closeSync, openSync, readFileSync, readSync, fstatSync } from 'node:fs';
+import { execa, type Options } from 'execa';
+import { StepError } from '../../proto/errors.ts';
+import type { EventKind } from '../../proto/events.ts';
+import type { ActOptions, Ran, RunOptions } from './host.ts';
+
+/** Nothing of the agent's own environment reaches a command; output is in one language. */
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/root', TERM: 'dumb' };
+const READ_LIMIT_BYTES = 32 * 1024 * 1024;
+const TAIL_BYTES = 64 * 1024;
+/** stderr kept in a failure. */
+const STDERR_TAIL_CHARS = 4000;
+
+export interface ProcessContext {
+  /** Marks every process of a step, so that a restarted agent recognises one whose pid it could not record. */
+  commandId: string;
+  /** Milliseconds left for this step; Infinity where it must not be killed. */
+  remainingMs(): number;
+  emit(event: EventKind): void;
+  outputFile(): string;
+}
+
+const asUser = (argv: string[], runAs: string | undefined): string[] => (runAs === undefined ? argv : ['runuser', '-u', runAs, '--', ...argv]);
+
+function judge(ran: Ran, options: RunOptions, timedOut: boolean): Ran {
+  const failure = { argv: ran.argv, exitCode: ran.exitCode, signal: ran.signal, stderrTail: ran.stderr.slice(-STDERR_TAIL_CHARS) };
+  const name = ran.argv.slice(0, 3).join(' ');
+  if (timedOut) throw new StepError('timed_out', `${name} ... did not end in time and was stopped`, failure);
+  if (ran.signal !== '') throw new StepError('command_failed', `${name} ... was ended by ${ran.signal}`, failure);
+  if (!(options.okCodes ?? [0]).includes(ran.exitCode)) {
+    const last = (ran.stderr.trimEnd() || ran.stdout.trimEnd()).split('\n').at(-1) ?? '';
+    throw new StepError('command_failed', `${name} ... exited with ${String(ran.exitCode)}${last === '' ? '' : `: ${last}`}`, failure);
+  }
+  return ran;
+}
+
+/** Runs argv to its end and keeps its output whole. Throws StepError command_failed | timed_out. */
+export async function runToEnd(argv: string[], options: RunOptions, context: ProcessContext): Promise<Ran> {
+  const [file = '', ...args] = asUser(argv, options.runAs);
+  const timeout = Math.max(1, Math.min(context.remainingMs(), 2 ** 31 - 1));
+  const result = await execa(file, args, {
+    reject: false, stripFinalNewline: false, extendEnv: false, cwd: '/', maxBuffer: READ_LIMIT_BYTES, timeout,
+    env: { ...ENVIRONMENT, TANDEM_COMMAND: context.commandId, ...options.env },
+    ...(options.stdin === undefined ? { stdin: 'ignore' as const } : { input: options.stdin }),
+  });
+  if (result.isMaxBuffer) throw new StepError('command_failed', `${argv[0] ?? ''} printed more than ${String(READ_LIMIT_BYTES)} bytes and was stopped`);
+  if (result.exitCode === undefined && result.signal === undefined) throw new StepError('command_failed', `cannot start ${file}: ${result.shortMessage ?? ''}`);
+  const ran = { argv, exitCode: result.exitCode ?? -1, signal: result.timedOut ? '' : result.signal ?? '', stdout: result.stdout, stderr: result.stderr };
+  return judge(ran, options, result.timedOut);
+}
+
+/** Field 22 of /proc/PID/stat, clock ticks from boot to start; 0 when the process is gone. */
+export function startTicks(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  } catch {
+    return 0; // gone: the caller's identity check then fails, as it should
+  }
+}
+
+export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+
+/** The end of a file as text, at most `bytes` of it. */
+export function tailOf(path: string, bytes: number = TAIL_BYTES): string {
+  const fd = openSync(path, 'r');
+  try {
+    const size = fstatSync(fd).size, from = Math.max(0, size - bytes), buffer = Buffer.alloc(size - from);
+    readSync(fd, buffer, 0, buffer.length, from);
+    return buffer.toString('utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Runs argv in a session of its own with its output in a file: neither a timeout, a lost link nor the agent's own
+ * death ends it. Its identity is journaled before it starts and once more when it has a pid.
+ */
+export async function runOutliving(argv: string[], options: ActOptions, context: ProcessContext): Promise<Ran> {
+  const [file = '', ...args] = asUser(argv, options.runAs);
+  const outputFile = context.outputFile();
+  const identity = { kind: 'spawned', argv, bootId: bootId(), outputFile } as const;
+  context.emit({ ...identity, pid: 0, startTicks: 0 });
+  const fd = openSync(outputFile, 'a', 0o600);
+  try {
+    const wiring: Options = {
+      reject: false, extendEnv: false, cwd: '/', detached: true, cleanup: false, forceKillAfterDelay: false, buffer: false,
+      env: { ...ENVIRONMENT, TANDEM_COMMAND: context.commandId, ...options.env },
+      stdin: options.stdin === undefined ? 'ignore' : 'pipe', stdout: fd as 9, stderr: fd as 9, // the types know descriptors up to 9 only
+    };
+    const child = execa(file, args, wiring);
+    if (options.stdin !== undefined) child.stdin?.end(options.stdin);
+    if (child.pid !== undefined) context.emit({ ...identity, pid: child.pid, startTicks: startTicks(child.pid) });
+    const result = await child;
+    if (result.exitCode === undefined && result.signal === undefined) throw new StepError('command_failed', `cannot start ${file}: ${result.shortMessage ?? ''}`);
+    const output = tailOf(outputFile);
+    context.emit({ kind: 'output', stream: 'stdout', text: output });
+    return judge({ argv, exitCode: result.exitCode ?? -1, signal: result.signal ?? '', stdout: output, stderr: output }, options, false);
+  } finally {
+    closeSync(fd);
+  }
+}

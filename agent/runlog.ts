@@ -1,0 +1,97 @@
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import type { Event, EventKind, Json } from '../proto/events.ts';
+import { Journal, readJournal } from '../proto/journal.ts';
+
+type Of<K extends EventKind['kind']> = Extract<Event, { kind: K }>;
+
+/** What the journal says of one command; output is left on disk. */
+export interface Trace {
+  accepted: Of<'accepted'>;
+  checked?: Of<'checked'>;
+  spawned?: Of<'spawned'>;
+  verified?: Of<'verified'>;
+  finished?: Of<'finished'>;
+}
+
+/**
+ * Before a change (the intent with the state found, a process about to start) and before a result is sent, the line is
+ * on disk. Those before it are then too: it is one file.
+ */
+function mustSync(event: Event): boolean {
+  return event.kind === 'finished' || event.kind === 'spawned' || event.kind === 'stopped' || (event.kind === 'checked' && !event.satisfied);
+}
+
+/** Output kept of one step, characters; what is over goes uncounted into no journal. */
+const OUTPUT_LIMIT_CHARS = 256 * 1024;
+
+/**
+ * One run on this host: its journal, an index of its commands, and the live events.
+ */
+export class RunLog {
+  readonly run: string;
+  readonly commands = new Map<string, Trace>();
+  /** Commands up to this attempt are skipped, with this reason: a person stopped the run. */
+  stopped: { reason: string; attempt: number } | undefined;
+  #journal: Journal<Event>;
+  #live = new EventEmitter();
+  #outputChars = 0;
+  readonly #path: string;
+
+  constructor(stateDir: string, run: string) {
+    this.run = run;
+    this.#path = RunLog.path(stateDir, run);
+    this.#live.setMaxListeners(0);
+    this.#journal = new Journal<Event>(this.#path);
+    for (const event of this.#journal.replayed) this.#index(event);
+  }
+
+  static path(stateDir: string, run: string): string { return join(stateDir, 'runs', run, 'journal.jsonl'); }
+
+  get head(): string { return this.#journal.head; }
+  get lastSeq(): number { return this.#journal.length; }
+
+  record(command: string, step: string, kind: EventKind): Event {
+    const event: Event = { seq: this.#journal.length + 1, timeMs: Date.now(), run: this.run, command, step, ...this.#bounded(kind) };
+    this.#journal.append(event, mustSync(event));
+    this.#index(event);
+    this.#live.emit('event', event);
+    return event;
+  }
+
+  /** Every event from `fromSeq` on that is on disk, output included. */
+  stored(fromSeq: number): Event[] {
+    return readJournal<Event>(this.#path).records.slice(Math.max(0, fromSeq - 1));
+  }
+
+  /** Calls back with each new event until the returned function is called. */
+  follow(onEvent: (event: Event) => void): () => void {
+    this.#live.on('event', onEvent);
+    return () => { this.#live.off('event', onEvent); };
+  }
+
+  /** The state found before the first change of this step in this run, for revert. */
+  foundBefore(step: string): Json | undefined {
+    return [...this.commands.values()].find((t) => t.accepted.step === step && t.accepted.mode === 'apply' && t.checked?.satisfied === false)?.checked?.found;
+  }
+
+  #bounded(kind: EventKind): EventKind {
+    if (kind.kind === 'accepted' || kind.kind === 'checked') this.#outputChars = 0;
+    if (kind.kind !== 'output') return kind;
+    const room = Math.max(0, OUTPUT_LIMIT_CHARS - this.#outputChars);
+    this.#outputChars += kind.text.length;
+    return { ...kind, text: kind.text.slice(0, room) };
+  }
+
+  #index(event: Event): void {
+    if (event.kind === 'stopped') this.stopped = { reason: event.reason, attempt: event.attempt };
+    if (event.kind === 'accepted') { this.commands.set(event.command, { accepted: event }); return; }
+    const trace = this.commands.get(event.command);
+    if (trace === undefined) return;
+    // The first intent to change stays: a later look, after an interruption, must not hide what was there before.
+    if (event.kind === 'checked' && trace.checked?.satisfied !== false) trace.checked = event;
+    if (event.kind === 'spawned') trace.spawned = event;
+    if (event.kind === 'verified') trace.verified = event;
+    if (event.kind === 'finished') trace.finished = event;
+  }
+}

@@ -1,0 +1,198 @@
+import {
+  Server, ServerCredentials, status, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { Event, Json } from '../proto/events.ts';
+import { JournalFull } from '../proto/journal.ts';
+import { agentService, commandFromWire, eventToWire, healthService, MAX_MESSAGE_BYTES } from '../proto/wire.ts';
+import { Refused, type Dispatcher } from './dispatcher.ts';
+import type { Health } from './health/health.ts';
+import type { LeaseKeeper } from './lease.ts';
+import type { RunLog } from './runlog.ts';
+import { callerOf, type Caller } from './roles.ts';
+
+type Message = Record<string, unknown>;
+
+/** What the server hands calls on to; it holds no logic of its own. */
+export interface Services {
+  dispatcher: Dispatcher;
+  leases: LeaseKeeper;
+  health(): Promise<Health>;
+  facts(): Promise<Json>;
+  /** ListOperationsResponse as a message. */
+  operations(): Message;
+}
+
+export interface Tls { ca: Buffer; certificate: Buffer; key: Buffer }
+
+const OBSERVER_CALLS = new Set(['GetHealth', 'WatchHealth', 'GetFacts', 'ListOperations', 'Check', 'Watch']);
+/** Events waiting for a slow reader before the stream pauses reading from memory, and commands queued at most. */
+const MAX_COMMANDS_WAITING = 20_000;
+
+class Denied extends Error {
+  readonly code: status;
+  constructor(code: status, message: string) { super(message); this.code = code; }
+}
+
+type Call = ServerUnaryCall<Message, Message> | ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
+
+/** Who calls, if that role may make this call. Throws Denied. */
+function authorize(call: Call, method: string): Caller {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const caller = callerOf(certificate);
+  if (caller === undefined) throw new Denied(status.UNAUTHENTICATED, 'the certificate names no role: expected a URI spiffe://SITE/operator/NAME or spiffe://SITE/observer/NAME');
+  if (caller.role === 'observer' && !OBSERVER_CALLS.has(method)) throw new Denied(status.PERMISSION_DENIED, `${caller.name} is an observer; ${method} is for operators`);
+  return caller;
+}
+
+function denial(error: unknown): { code: status; details: string } {
+  if (error instanceof Denied) return { code: error.code, details: error.message };
+  if (error instanceof JournalFull) return { code: status.RESOURCE_EXHAUSTED, details: error.message };
+  if (error instanceof Refused) return { code: status.FAILED_PRECONDITION, details: error.message };
+  if (error instanceof TypeError || error instanceof SyntaxError) return { code: status.INVALID_ARGUMENT, details: error.message };
+  console.error(error);
+  return { code: status.INTERNAL, details: 'the agent failed to answer; its own log says why' };
+}
+
+const unary = (method: string, answer: (request: Message, caller: Caller) => Promise<Message> | Message) =>
+  (call: ServerUnaryCall<Message, Message>, callback: sendUnaryData<Message>): void => {
+    Promise.resolve().then(() => answer(call.request, authorize(call, method))).then((value) => { callback(null, value); }, (error: unknown) => { callback(denial(error)); });
+  };
+
+/** Sends a run's stored events from `fromSeq` on, then live ones, each once and in order, until `done` says so. */
+function stream(log: RunLog, fromSeq: number, send: (event: Event) => void): () => void {
+  let next = fromSeq;
+  const pass = (event: Event): void => {
+    if (event.seq < next) return;
+    next = event.seq + 1;
+    send(event);
+  };
+  const unfollow = log.follow(pass);
+  if (fromSeq <= log.lastSeq) log.stored(fromSeq).forEach(pass);
+  return unfollow;
+}
+
+/** One Execute stream: commands in, the events of just these commands out; it ends when the last has finished. */
+function execute({ dispatcher, leases }: Services, call: ServerDuplexStream<Message, Message>): void {
+  const open = new Set<string>(), mine = new Set<string>(), unfollow: (() => void)[] = [];
+  let halfClosed = false, followed: string | undefined;
+  const endIfDone = (): void => { if (halfClosed && open.size === 0) call.end(); };
+  const fail = (error: unknown): void => { unfollow.forEach((stop) => { stop(); }); call.emit('error', denial(error)); };
+  const send = (event: Event): void => {
+    if (!mine.has(event.command)) return;
+    call.write({ event: eventToWire(event) });
+    if (event.kind === 'finished') { open.delete(event.command); endIfDone(); }
+  };
+  call.on('data', (request: Message) => {
+    try {
+      authorize(call, 'Execute');
+      const command = commandFromWire((request['command'] ?? {}) as Message);
+      const refusal = leases.refusal(command.run, command.fence);
+      if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
+      if (open.size >= MAX_COMMANDS_WAITING) throw new Denied(status.RESOURCE_EXHAUSTED, `more than ${String(MAX_COMMANDS_WAITING)} commands wait on one stream`);
+      if (followed === undefined) { followed = command.run; unfollow.push(dispatcher.run(command.run).follow(send)); }
+      if (followed !== command.run) throw new Denied(status.INVALID_ARGUMENT, 'one stream carries the commands of one run');
+      mine.add(command.id);
+      open.add(command.id);
+      const known = dispatcher.known(command.run)?.commands.get(command.id);
+      const trace = dispatcher.submit(command);
+      // Accepted in an earlier stream: its events so far are sent again, then the live ones follow.
+      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.verified, trace.finished]) if (event !== undefined) send(event);
+    } catch (error) { fail(error); }
+  });
+  call.on('end', () => { halfClosed = true; endIfDone(); });
+  call.on('close', () => { unfollow.forEach((stop) => { stop(); }); });
+  call.on('cancelled', () => { unfollow.forEach((stop) => { stop(); }); });
+  try { authorize(call, 'Execute'); } catch (error) { fail(error); }
+}
+
+function attach({ dispatcher }: Services, call: ServerWritableStream<Message, Message>): void {
+  try {
+    authorize(call, 'Attach');
+    const run = String(call.request['runId']);
+    const log = dispatcher.known(run);
+    if (log === undefined) throw new Denied(status.NOT_FOUND, `this host has no journal of run ${run}`);
+    let last = 0;
+    const endIfIdle = (): void => { if (!dispatcher.pending(run) && last >= log.lastSeq) { unfollow(); call.end(); } };
+    const unfollow = stream(log, Math.max(1, Number(call.request['fromSeq'])), (event) => {
+      last = event.seq;
+      call.write({ event: eventToWire(event) });
+      if (event.kind === 'finished') setImmediate(endIfIdle);
+    });
+    last = log.lastSeq;
+    call.on('cancelled', unfollow);
+    endIfIdle();
+  } catch (error) { call.emit('error', denial(error)); }
+}
+
+const healthMessage = (health: Health): Message => ({
+  host: health.host, agentVersion: health.agentVersion, timeMs: health.timeMs, grade: health.grade,
+  items: health.items.map((item) => ({ subsystem: item.subsystem, grade: item.grade, reason: item.reason, valuesJson: JSON.stringify(item.values) })),
+});
+
+/** Calls `tell` now and then every `everyS` seconds until the stream ends. */
+function repeat(call: ServerWritableStream<Message, Message>, method: string, everyS: number, tell: () => Promise<void>): void {
+  const fail = (error: unknown): void => { clearInterval(timer); call.emit('error', denial(error)); };
+  const timer = setInterval(() => { tell().catch(fail); }, everyS * 1000);
+  call.on('cancelled', () => { clearInterval(timer); });
+  try { authorize(call, method); } catch (error) { fail(error); return; }
+  tell().catch(fail);
+}
+
+/** grpc.health.v1: "" and the agent's service for the host as a whole, else one subsystem. */
+async function serving(services: Services, name: string): Promise<string> {
+  if (name === '' || name === 'tandem.v1.AgentService') return 'SERVING';
+  const item = (await services.health()).items.find((each) => each.subsystem === name);
+  if (item === undefined) throw new Denied(status.NOT_FOUND, `no subsystem ${name}; tandem health lists them`);
+  return item.grade === 'critical' ? 'NOT_SERVING' : 'SERVING';
+}
+
+function agentHandlers(services: Services): UntypedServiceImplementation {
+  const { dispatcher, leases } = services;
+  return {
+    Execute: (call: ServerDuplexStream<Message, Message>) => { execute(services, call); },
+    Attach: (call: ServerWritableStream<Message, Message>) => { attach(services, call); },
+    Stop: unary('Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
+    AcquireLease: unary('AcquireLease', (request) => {
+      dispatcher.run(String(request['runId'])); // refuses a run id that is not one
+      const { granted, lease } = leases.acquire(String(request['runId']), String(request['owner']), Math.min(Number(request['ttlS']) || 60, 86_400), Boolean(request['takeOver']));
+      return { granted, fence: granted ? lease.fence : 0, holderOwner: lease.owner, holderRunId: lease.run, expiresMs: lease.expiresMs };
+    }),
+    ReleaseLease: unary('ReleaseLease', (request) => ({ released: leases.release(String(request['runId']), Number(request['fence'])) })),
+    GetHealth: unary('GetHealth', async () => ({ health: healthMessage(await services.health()) })),
+    WatchHealth: (call: ServerWritableStream<Message, Message>) => {
+      const everyS = Math.min(Math.max(Number(call.request['everyS']) || 5, 1), 3600);
+      repeat(call, 'WatchHealth', everyS, async () => { call.write({ health: healthMessage(await services.health()) }); });
+    },
+    GetFacts: unary('GetFacts', async () => ({ factsJson: JSON.stringify(await services.facts()) })),
+    ListOperations: unary('ListOperations', () => services.operations()),
+  };
+}
+
+function healthHandlers(services: Services): UntypedServiceImplementation {
+  return {
+    Check: unary('Check', async (request) => ({ status: await serving(services, String(request['service'])) })),
+    Watch: (call: ServerWritableStream<Message, Message>) => {
+      let last = '';
+      repeat(call, 'Watch', 5, async () => {
+        const now = await serving(services, String(call.request['service'])).catch(() => 'SERVICE_UNKNOWN');
+        if (now !== last) call.write({ status: now });
+        last = now;
+      });
+    },
+  };
+}
+
+/** Starts listening; resolves with the port. mTLS only: no certificate of the site's CA, no connection. */
+export async function serve(services: Services, tls: Tls, address: string): Promise<{ port: number; close(): Promise<void> }> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.max_concurrent_streams': 100,
+  });
+  server.addService(agentService, agentHandlers(services));
+  server.addService(healthService, healthHandlers(services));
+  const credentials = ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.certificate }], true);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => { if (error === null) resolve(bound); else reject(error); });
+  });
+  return { port, close: () => new Promise((resolve) => { server.tryShutdown(() => { resolve(); }); }) };
+}

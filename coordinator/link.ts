@@ -1,0 +1,133 @@
+import { Client, credentials, Metadata, status, type ServiceError, type ClientDuplexStream, type ClientReadableStream } from '@grpc/grpc-js';
+import type { Command } from '../proto/command.ts';
+import type { Event, Finished, Json } from '../proto/events.ts';
+import { agentService, commandToWire, eventFromWire, MAX_MESSAGE_BYTES } from '../proto/wire.ts';
+
+type Message = Record<string, unknown>;
+
+export interface Endpoint { host: string; address: string; port: number }
+/** PEM texts of the site's CA and of the caller's certificate and key. */
+export interface Identity { ca: Buffer; certificate: Buffer; key: Buffer }
+
+/** The host could not be reached, or broke off and did not come back in time. */
+export class Unreachable extends Error {
+  readonly host: string;
+  constructor(host: string, why: string) { super(`${host} cannot be reached: ${why}`); this.host = host; this.name = 'Unreachable'; }
+}
+
+/** The agent answered, and said no: the role, the lease, the request itself. */
+export class AgentRefused extends Error {
+  readonly host: string;
+  readonly code: string;
+  constructor(host: string, code: string, why: string) { super(`${host}: ${why}`); this.host = host; this.code = code; this.name = 'AgentRefused'; }
+}
+
+const RETRY = new Set([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNKNOWN]);
+
+/** One agent: one channel, its calls as promises, and a stream of work that survives a broken link. */
+export class Link {
+  readonly endpoint: Endpoint;
+  readonly #client: Client;
+
+  constructor(endpoint: Endpoint, identity: Identity) {
+    this.endpoint = endpoint;
+    this.#client = new Client(`${endpoint.address}:${String(endpoint.port)}`, credentials.createSsl(identity.ca, identity.key, identity.certificate), {
+      // The agent must prove to be this host, whatever address it was dialled at.
+      'grpc.ssl_target_name_override': endpoint.host, 'grpc.default_authority': endpoint.host,
+      'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.keepalive_permit_without_calls': 0,
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3000,
+      'grpc.enable_retries': 0,
+    });
+  }
+
+  close(): void { this.#client.close(); }
+
+  #failure(error: ServiceError): Error {
+    return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, error.details) : new AgentRefused(this.endpoint.host, status[error.code], error.details);
+  }
+
+  /** One unary call by its name in agent.proto. Throws Unreachable, AgentRefused. */
+  async call(method: string, request: Message, timeoutS: number = 20): Promise<Message> {
+    const definition = agentService[method];
+    if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
+    return await new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request,
+        new Metadata(), { deadline: Date.now() + timeoutS * 1000 }, (error, answer) => {
+          if (error !== null) reject(this.#failure(error));
+          else resolve(answer ?? {});
+        });
+    });
+  }
+
+  async facts(): Promise<Json> { return JSON.parse(String((await this.call('GetFacts', {}))['factsJson'])) as Json; }
+
+  /**
+   * Streams commands ahead and gives each event once, in order; resolves with the results when all have finished. After
+   * a broken link the same ids are sent again for up to patienceS seconds: the agent does nothing twice.
+   */
+  async execute(commands: Command[], patienceS: number, onEvent: (event: Event) => void): Promise<Map<string, Finished>> {
+    const results = new Map<string, Finished>();
+    let lastSeq = 0, lastHeard = Date.now();
+    const hear = (event: Event): void => {
+      lastHeard = Date.now();
+      if (event.kind === 'finished') results.set(event.command, event);
+      if (event.seq <= lastSeq) return;
+      lastSeq = event.seq;
+      onEvent(event);
+    };
+    while (results.size < commands.length) {
+      try {
+        await this.#stream(commands.filter((command) => !results.has(command.id)), hear);
+      } catch (error) {
+        if (!(error instanceof Unreachable) || Date.now() - lastHeard > patienceS * 1000) throw error;
+        await new Promise((resolve) => { setTimeout(resolve, 300); });
+      }
+    }
+    return results;
+  }
+
+  async #stream(commands: Command[], hear: (event: Event) => void): Promise<void> {
+    const call = this.#open('Execute') as ClientDuplexStream<Message, Message>;
+    const done = this.#drain(call, hear);
+    for (const command of commands) {
+      if (!call.write({ command: commandToWire(command) })) await Promise.race([new Promise((resolve) => { call.once('drain', resolve); }), done]);
+    }
+    call.end();
+    await done;
+  }
+
+  /** Events of a run from a sequence number on, until the run is idle on that host. */
+  async attach(run: string, fromSeq: number, onEvent: (event: Event) => void): Promise<void> {
+    const definition = agentService['Attach'];
+    if (definition === undefined) throw new TypeError('Attach is not in the contract');
+    const call = this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { runId: run, fromSeq });
+    await this.#drain(call, onEvent);
+  }
+
+  /** Health reports as messages (agent.proto, Health) until `stop` is aborted. */
+  async watchHealth(everyS: number, onHealth: (health: Message) => void, stop: AbortSignal): Promise<void> {
+    const definition = agentService['WatchHealth'];
+    if (definition === undefined) throw new TypeError('WatchHealth is not in the contract');
+    const call = this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { everyS });
+    stop.addEventListener('abort', () => { call.cancel(); });
+    await new Promise<void>((resolve, reject) => {
+      call.on('data', (message: Message) => { onHealth(message['health'] as Message); });
+      call.on('error', (error: ServiceError) => { if (stop.aborted) resolve(); else reject(this.#failure(error)); });
+      call.on('end', () => { resolve(); });
+    });
+  }
+
+  #open(method: string): unknown {
+    const definition = agentService[method];
+    if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
+    return this.#client.makeBidiStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, new Metadata());
+  }
+
+  async #drain(call: ClientDuplexStream<Message, Message> | ClientReadableStream<Message>, hear: (event: Event) => void): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      call.on('data', (message: Message) => { hear(eventFromWire(message['event'] as Message)); });
+      call.on('error', (error: ServiceError) => { reject(this.#failure(error)); });
+      call.on('end', () => { resolve(); });
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { RUN_ID } from '../../proto/command.ts';
+import { Journal, readJournal } from '../../proto/journal.ts';
+import type { RunRecord, RunStore, RunWriter } from './runstore.ts';
+
+/** The state folder: --state, else $XDG_STATE_HOME/tandem, else ~/.local/state/tandem. */
+export function stateFolder(chosen: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+  return chosen ?? join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local/state'), 'tandem');
+}
+
+function writer(path: string): RunWriter {
+  const journal = new Journal<RunRecord>(path);
+  return {
+    append(record) { journal.append(record, record.type !== 'event' || record.event.kind === 'finished'); },
+    close() { journal.close(); },
+  };
+}
+
+/** Runs as folders: runs/ID/plan.json and runs/ID/journal.jsonl. */
+export function openLocalStore(state: string): RunStore {
+  const runs = join(state, 'runs');
+  const folder = (run: string): string => {
+    if (!RUN_ID.test(run)) throw new Error(`run id ${JSON.stringify(run)} is not of the form ${RUN_ID.source}`);
+    return join(runs, run);
+  };
+  return {
+    create(run, plan) {
+      const path = folder(run);
+      if (existsSync(path)) throw new Error(`run ${run} exists already in ${runs}`);
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      writeFileSync(join(path, 'plan.json'), plan, { mode: 0o600 });
+      return writer(join(path, 'journal.jsonl'));
+    },
+    open(run) { return writer(join(folder(run), 'journal.jsonl')); },
+    read(run) {
+      const path = folder(run);
+      if (!existsSync(join(path, 'journal.jsonl'))) return undefined;
+      return { run, plan: readFileSync(join(path, 'plan.json'), 'utf8'), records: readJournal<RunRecord>(join(path, 'journal.jsonl')).records };
+    },
+    list() { return existsSync(runs) ? readdirSync(runs).filter((name) => RUN_ID.test(name)).sort() : []; },
+  };
+}
