@@ -28,6 +28,8 @@ const RETRY = new Set([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXC
 export class Link {
   readonly endpoint: Endpoint;
   readonly #client: Client;
+  readonly #streams = new Set<{ cancel(): void }>();
+  #closed = false;
 
   constructor(endpoint: Endpoint, identity: Identity) {
     this.endpoint = endpoint;
@@ -40,7 +42,12 @@ export class Link {
     });
   }
 
-  close(): void { this.#client.close(); }
+  /** Lets go of the host at once; work under way there goes on. */
+  close(): void {
+    this.#closed = true;
+    for (const call of this.#streams) call.cancel();
+    this.#client.close();
+  }
 
   #failure(error: ServiceError): Error {
     return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, error.details) : new AgentRefused(this.endpoint.host, status[error.code], error.details);
@@ -79,7 +86,7 @@ export class Link {
       try {
         await this.#stream(commands.filter((command) => !results.has(command.id)), hear);
       } catch (error) {
-        if (!(error instanceof Unreachable) || Date.now() - lastHeard > patienceS * 1000) throw error;
+        if (!(error instanceof Unreachable) || this.#closed || Date.now() - lastHeard > patienceS * 1000) throw error;
         await new Promise((resolve) => { setTimeout(resolve, 300); });
       }
     }
@@ -124,7 +131,9 @@ export class Link {
   }
 
   async #drain(call: ClientDuplexStream<Message, Message> | ClientReadableStream<Message>, hear: (event: Event) => void): Promise<void> {
+    this.#streams.add(call);
     await new Promise<void>((resolve, reject) => {
+      call.on('close', () => { this.#streams.delete(call); });
       call.on('data', (message: Message) => { hear(eventFromWire(message['event'] as Message)); });
       call.on('error', (error: ServiceError) => { reject(this.#failure(error)); });
       call.on('end', () => { resolve(); });

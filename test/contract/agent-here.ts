@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Dispatcher } from '../../agent/dispatcher.ts';
+import { LeaseKeeper } from '../../agent/lease.ts';
+import type { Operation } from '../../agent/operations/operation.ts';
+import { serve } from '../../agent/server.ts';
+import { Link, type Identity } from '../../coordinator/link.ts';
+import { createAuthority, issue, type KeyPair } from '../../coordinator/pki/certificates.ts';
+
+const buffers = (authority: KeyPair, own: KeyPair): Identity => ({ ca: Buffer.from(authority.certificatePem), certificate: Buffer.from(own.certificatePem), key: Buffer.from(own.keyPem) });
+
+/** A real agent server in this process on loopback: the real wire, journal and dispatcher, with operations of the test's own. */
+export interface AgentHere {
+  port: number;
+  state: string;
+  dispatcher: Dispatcher;
+  link(role?: 'operator' | 'observer' | 'agent' | 'stranger'): Link;
+  /** Stops listening; journals stay. */
+  close(): Promise<void>;
+  /** A new agent over the same state folder, as after a restart. */
+  restart(): Promise<AgentHere>;
+  remove(): Promise<void>;
+}
+
+export async function startAgent(operations: Operation[], host: string = 'h1', state: string = mkdtempSync(join(tmpdir(), 'agent-here-')), digest: string = 'catalogue'): Promise<AgentHere> {
+  const now = Date.now();
+  const authority = await createAuthority('lab', now);
+  const stranger = await createAuthority('lab', now);
+  const certificates = {
+    agent: await issue(authority, 'agent', 'lab', host, now), operator: await issue(authority, 'operator', 'lab', 'ops', now),
+    observer: await issue(authority, 'observer', 'lab', 'eye', now), stranger: await issue(stranger, 'operator', 'lab', 'ops', now),
+  };
+  const dispatcher = new Dispatcher(host, state, (name) => operations.find((entry) => entry.name === name));
+  const { ca, certificate, key } = buffers(authority, certificates.agent);
+  const server = await serve({
+    dispatcher, leases: new LeaseKeeper(state),
+    health: () => Promise.resolve({ host, agentVersion: '0', timeMs: 0, grade: 'ok' as const, items: [{ subsystem: 'disks', grade: 'critical' as const, reason: 'full', values: {} }] }),
+    facts: () => Promise.resolve({ host }), operations: () => ({ operations: [], catalogueDigest: digest, agentVersion: '0', host }),
+  }, { ca, certificate, key }, '127.0.0.1:0');
+  const links: Link[] = [];
+  const close = async (): Promise<void> => { links.splice(0).forEach((link) => { link.close(); }); await server.close(); };
+  return {
+    port: server.port, state, dispatcher, close,
+    link(role = 'operator') {
+      const link = new Link({ host, address: '127.0.0.1', port: server.port }, buffers(role === 'stranger' ? stranger : authority, certificates[role]));
+      links.push(link);
+      return link;
+    },
+    async restart() { await close(); return await startAgent(operations, host, state, digest); },
+    async remove() { await close(); rmSync(state, { recursive: true, force: true }); },
+  };
+}
