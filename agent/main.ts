@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { Dispatcher } from './dispatcher.ts';
 import { readFacts } from './facts/facts.ts';
+import { openProbe } from './host/probe.ts';
 import { readHealth } from './health/report.ts';
 import { LeaseKeeper } from './lease.ts';
 import { argsJsonSchema, catalogue, catalogueDigest, findOperation } from './operations/catalogue.ts';
@@ -39,7 +40,7 @@ async function startServing({ state, certs, listen }: ServeOptions): Promise<voi
   const leases = new LeaseKeeper(state);
   const { port } = await serve({
     dispatcher, leases, operations: () => operationsMessage(host),
-    health: () => readHealth({ host, agentVersion: release.version, certificate: tls.certificate }), facts: readFacts,
+    health: () => readHealth({ host, agentVersion: release.version, certificate: tls.certificate }), facts: () => readFacts(openProbe()),
   }, tls, listen);
   console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
 }

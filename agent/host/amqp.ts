@@ -21,7 +21,8 @@ export async function tryAmqpLogin(login: AmqpLogin): Promise<AmqpAnswer> {
   } catch (error) {
     const text = (error as Error).message;
     if (/\b403\b|ACCESS[-_]REFUSED/.test(text)) return { accepted: false, reason: 'the broker refused the user or its password (ACCESS_REFUSED)' };
-    if (/\b530\b|NOT[-_]ALLOWED/.test(text)) return { accepted: false, reason: `the broker does not let the user into virtual host ${login.vhost} (NOT_ALLOWED)` };
+    // the user was let in and the virtual host was not opened: amqplib keeps the frame's name, not its code
+    if (/\b530\b|NOT[-_]ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/.test(text)) return { accepted: false, reason: `the broker does not let the user into virtual host ${login.vhost} (NOT_ALLOWED)` };
     throw new StepError('command_failed', `no AMQP answer from ${where}: ${text}`);
   }
 }

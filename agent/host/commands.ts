@@ -78,6 +78,11 @@ export const COMMANDS: readonly Form[] = [
   read(LVM, 'lvs(8) of lvm2 2.02.105', 'lvs', '--noheadings', '--separator', '|', '-o', 'lv_name,lv_attr', NAME),
   act(LVM, 'vgchange(8) of lvm2 2.02.105: -a y|n', 'vgchange', /-a[yn]/, NAME),
   act(LVM, 'lvchange(8) of lvm2 2.02.105: -a y|n', 'lvchange', '-an', { many: /[A-Za-z0-9_][A-Za-z0-9_.+-]*\/[A-Za-z0-9_][A-Za-z0-9_.+-]*/ }),
+  // health
+  read(SYSTEMD, 'systemctl(1) of systemd 208: list-units, --state', 'systemctl', 'list-units', '--state=failed', '--no-legend', '--no-pager', '--full'),
+  read('openvswitch 2.1', 'ovs-vsctl(8): --timeout, list-br', 'ovs-vsctl', '--timeout=5', 'list-br'),
+  read('chrony 1.29.1', 'chronyc(1): tracking', 'chronyc', 'tracking'),
+  read('ntp 4.2.6p5', 'ntpq(8): -p, -n', 'ntpq', '-pn'),
   // users
   read('glibc 2.17', 'getent(1)', 'getent', /passwd|group/, NAME),
   // MariaDB (agent/facts/database.ts, mariadb.*, database.*)
