@@ -41,7 +41,12 @@ export function openHost(step: StepContext): Host {
     commandId: step.commandId,
     remainingMs: () => step.deadlineMs - Date.now(),
     emit: step.emit,
-    outputFile: () => { mkdirSync(step.folder, { recursive: true, mode: 0o700 }); return join(step.folder, 'output.log'); },
+    outputFile: () => {
+      mkdirSync(step.folder, { recursive: true, mode: 0o700 });
+      let number = 1;
+      while (existsSync(join(step.folder, `output-${String(number)}.log`))) number += 1;
+      return join(step.folder, `output-${String(number)}.log`);
+    },
   };
   const readFile = (path: string): Promise<string | undefined> => readText(path, TEXT_LIMIT_BYTES);
   const saved = (path: string): string => join(step.folder, 'saved', savedName(path));

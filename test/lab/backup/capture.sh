@@ -49,7 +49,7 @@ write_manifest() {
   find "$@" -printf "%y\\0%m\\0%U\\0%G\\0%s\\0%b\\0%T@\\0$label\\0%D:%i\\0%n\\0%p\\0%l\\0" \
     >"$work/entries" 2>"$work/errors" || true
   if grep -v 'getfilecon failed' "$work/errors" >&2; then die 'the tree could not be read'; fi
-  find "$@" -type f -print0 | xargs -0 sha256sum -b -- >"$work/sums" || die 'a file could not be read'
+  find "$@" -type f -print0 | xargs -0 -r sha256sum -b -- >"$work/sums" || die 'a file could not be read'
   # Names hold any byte, so both lists are read as numbers: od makes no difference between awks and is safe for NUL.
   { cat "$work/sums"; printf '\000'; cat "$work/entries"; } | od -An -v -tu1 |
     awk -v passwd="$root/etc/passwd" -v group="$root/etc/group" "$manifest_awk" >"$work/lines" || die 'no manifest written'

@@ -14,3 +14,7 @@ grant all on neutron.* to neutron@'%', neutron@'127.0.0.1';
 create or replace user root@localhost identified by 'PLANTED-mysql-root-9a2d', root@'127.0.0.1' identified by 'PLANTED-mysql-root-9a2d';
 grant all on *.* to root@localhost with grant option;
 grant all on *.* to root@'127.0.0.1' with grant option;
+-- what mysql_install_db adds for the machine's own name and ::1, without a password
+delete from mysql.global_priv where user = 'root' and host not in ('localhost', '127.0.0.1');
+delete from mysql.proxies_priv where host <> 'localhost';
+flush privileges;

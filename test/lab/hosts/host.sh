@@ -5,10 +5,20 @@
 leader() {
   local nspawn pid
   nspawn=$(cat "$(state_of "$1")/$2/nspawn.pid" 2>/dev/null) || return 1
-  for pid in $(cat "/proc/$nspawn/task/$nspawn/children" 2>/dev/null); do
+  for pid in $(pgrep -P "$nspawn"); do
     if grep -qE '^NSpid:.*\s1$' "/proc/$pid/status" 2>/dev/null; then echo "$pid"; return; fi
   done
   return 1
+}
+
+# bounds PID: setpriv's list of the capabilities this PID 1 may ever have
+bounds() {
+  local mask bit list=-all
+  mask=$(awk '/^CapBnd:/ { print $2 }' "/proc/$1/status")
+  for bit in {0..40}; do
+    (((0x$mask >> bit & 1) == 0)) || list+=,+cap_$bit
+  done
+  echo "$list"
 }
 
 # in_host RUN HOST CMD ARG...: becomes that command
@@ -16,8 +26,9 @@ in_host() {
   local run=$1 name=$2 pid
   shift 2
   pid=$(leader "$run" "$name") || fail "host '$name' of run '$run' is not running"
+  # nsenter keeps our own capabilities: without the bound, `date -s` in a host would set this machine's clock
   exec nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup -- \
-    env -i -C /root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin HOME=/root USER=root TERM=dumb LANG=C.UTF-8 "$@"
+    setpriv --bounding-set="$(bounds "$pid")" --inh-caps=-all -- env -i -C /root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin HOME=/root USER=root TERM=dumb LANG=C.UTF-8 "$@"
 }
 
 power_on() {
@@ -36,7 +47,7 @@ is_up() {
 is_off() { [ -z "$(pids_of "$1" "$2")" ]; }
 
 await_host() {
-  wait_until 60 "host '$2' to finish booting, see $(state_of "$1")/$2/console.log" is_up "$1" "$2"
+  wait_until 120 "host '$2' to finish booting, see $(state_of "$1")/$2/console.log" is_up "$1" "$2"
 }
 
 start_host() {

@@ -30,6 +30,8 @@ describe_host() {
   echo "$fresh/upper:$base" >"$state/lower"
   echo "$repos /srv/repo" >"$state/binds"
   [ "$3" = plain ] || echo "$backup /mnt/backup" >>"$state/binds"
+  # a folder of the caller's, such as the one with the packed file: seen by every host, copied into none
+  [ -z "${TANDEM_LAB_BIND:-}" ] || echo "$TANDEM_LAB_BIND" >>"$state/binds"
   printf '10.77.0.%s %s.example.test %s\n' "$4" "$2" "$2" >>"$(state_of "$1")/hosts"
 }
 
@@ -43,7 +45,8 @@ fill_host() {
   echo "$2" >"$etc/hostname"
   tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
   printf 'NETWORKING=yes\nHOSTNAME=%s.example.test\n' "$2" >"$etc/sysconfig/network"
-  printf '[Match]\nName=eth0\n[Network]\nAddress=10.77.0.%s/24\nLinkLocalAddressing=no\n' \
+  # as RHEL's network scripts: the address stays when the cable is out
+  printf '[Match]\nName=eth0\n[Network]\nAddress=10.77.0.%s/24\nLinkLocalAddressing=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n' \
     "$(cat "$state/number")" >"$etc/systemd/network/10-eth0.network"
   cp "$(state_of "$1")/hosts" "$etc/hosts"
 }

@@ -29,6 +29,7 @@ make_network() {
   mkdir -p /run/netns
   : >"$netns"
   unshare --net="$netns" true
+  # shellcheck disable=SC2016 # for that shell
   in_netns "$run" sh -ec '
     ip link set lo up
     ip link add "$1" type bridge
@@ -67,7 +68,10 @@ pids_of() {
     for root in $(cgroup_roots); do
       find "$root/tandem-lab/$run/$name" -name cgroup.procs -exec cat {} + 2>/dev/null || true
     done
-    [ -n "$name" ] || ip netns pids "tl-$run" 2>/dev/null || true
+    if [ -z "$name" ]; then
+      ip netns pids "tl-$run" 2>/dev/null || true
+      pgrep -f "^[^ ]*bash $LAB_HOSTS/supervise $run " || true # started, not yet in its cgroup
+    fi
   } | sort -un | grep -vx -e "$$" -e 0 || true
 }
 

@@ -1,0 +1,33 @@
+import { StepError } from '../../proto/errors.ts';
+import type { Probe } from '../host/host.ts';
+import { globToRegExp } from '../parse/glob.ts';
+import { parseRules, stripChains, type RuleSet } from '../parse/iptables-save.ts';
+
+export type Family = 'v4' | 'v6';
+/** Tools and the files that iptables-services 1.4.21 loads at a start. */
+export const FAMILIES = {
+  v4: { tool: 'iptables', file: '/etc/sysconfig/iptables' },
+  v6: { tool: 'ip6tables', file: '/etc/sysconfig/ip6tables' },
+} as const;
+
+const stale = (globs: string[]): ((chain: string) => boolean) => { const tests = globs.map(globToRegExp); return (chain) => tests.some((test) => test.test(chain)); };
+
+/** What the kernel has now, without the chains of services. One process. */
+export async function liveRules(probe: Probe, family: Family, strip: string[]): Promise<RuleSet> {
+  return stripChains(parseRules((await probe.read([`${FAMILIES[family].tool}-save`])).stdout), stale(strip));
+}
+
+/** The rules of a saved file without stale chains, `first` before all others of filter's INPUT. Throws StepError precondition_failed. */
+export async function buildRules(probe: Probe, path: string, strip: string[], first: string[]): Promise<RuleSet> {
+  const text = await probe.readFile(path);
+  if (text === undefined) throw new StepError('precondition_failed', `there is no ${path}`);
+  try {
+    const rules = stripChains(parseRules(text), stale(strip));
+    const filter = rules.tables.find(({ name }) => name === 'filter');
+    if (filter === undefined) throw new Error('no table filter in it');
+    filter.rules.unshift(...parseRules(`*filter\n${first.join('\n')}\nCOMMIT`).tables[0]?.rules ?? []);
+    return rules;
+  } catch (error) {
+    throw new StepError('precondition_failed', `${path}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+import { backupRestored } from './backup.restored.ts';
+import { backupVerified } from './backup.verified.ts';
+import { databaseAsserted } from './database.asserted.ts';
+import { databaseDumped } from './database.dumped.ts';
+import { databaseSynced } from './database.synced.ts';
+import { fileCopied } from './file.copied.ts';
+import { fileOwned } from './file.owned.ts';
+import { firewallReplaced } from './firewall.replaced.ts';
+import { hostIdentified } from './host.identified.ts';
+import { httpAnswered } from './http.answered.ts';
+import { identityCatalog } from './identity.catalog.ts';
+import { iniSet } from './ini.set.ts';
+import { lvmActivated } from './lvm.activated.ts';
+import { mariadbAdopted } from './mariadb.adopted.ts';
+import { mariadbUpgraded } from './mariadb.upgraded.ts';
+import { packageInstalled } from './package.installed.ts';
+import { portListening } from './port.listening.ts';
+import { rabbitmqUser } from './rabbitmq.user.ts';
+import { repositorySelected } from './repository.selected.ts';
+import { selinuxBoolean } from './selinux.boolean.ts';
+import { selinuxRelabeled } from './selinux.relabeled.ts';
+import { serviceEnabled } from './service.enabled.ts';
+import { serviceMasked } from './service.masked.ts';
+import { serviceRunning } from './service.running.ts';
+import { serviceStopped } from './service.stopped.ts';
+import type { Operation } from './operation.ts';
+
+export type { Operation } from './operation.ts';
+export { secretRef } from './secret.ts';
+
+/** Every operation there is, sorted by name: the one door through which the coordinator knows the agent's work. */
+export const catalogue: readonly Operation[] = [
+  backupRestored,
+  backupVerified,
+  databaseAsserted,
+  databaseDumped,
+  databaseSynced,
+  fileCopied,
+  fileOwned,
+  firewallReplaced,
+  hostIdentified,
+  httpAnswered,
+  identityCatalog,
+  iniSet,
+  lvmActivated,
+  mariadbAdopted,
+  mariadbUpgraded,
+  packageInstalled,
+  portListening,
+  rabbitmqUser,
+  repositorySelected,
+  selinuxBoolean,
+  selinuxRelabeled,
+  serviceEnabled,
+  serviceMasked,
+  serviceRunning,
+  serviceStopped,
+];
+
+export function findOperation(name: string): Operation | undefined {
+  return catalogue.find((entry) => entry.name === name);
+}
+
+/** An operation's arguments as JSON Schema, for editors, ListOperations and the documentation. */
+export function argsJsonSchema(entry: Operation): Record<string, unknown> {
+  return z.toJSONSchema(entry.args, { io: 'input', unrepresentable: 'any' });
+}
+
+/** Two sides with the same digest agree on every name, argument and property that a plan rests on. */
+export function catalogueDigest(entries: readonly Operation[] = catalogue): string {
+  const facts = entries.map((entry) => ({
+    name: entry.name, args: argsJsonSchema(entry), timeoutS: entry.timeoutS, mayKill: entry.mayKill,
+    changes: entry.apply !== undefined, reverts: entry.revert !== undefined,
+  }));
+  return createHash('sha256').update(canonicalize(facts) ?? '').digest('hex');
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import type { Difference } from '../../proto/events.ts';
+import { StepError } from '../../proto/errors.ts';
+import { charsetStatements, only, select, versionStatement } from '../facts/database.ts';
+import type { Probe } from '../host/host.ts';
+import { absolutePath, defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { finding, operation, type Finding } from './operation.ts';
+
+const command = z.array(z.string().min(1)).min(1);
+const args = z.strictObject({
+  schema: identifier.describe('Name of the database.'),
+  runAs: z.string().regex(/^[a-z_][a-z0-9_-]*$/).describe("The service's user: a manage command run as root leaves logs that the service cannot write."),
+  sync: command.describe('Command that brings the schema to its new version, as a list.'),
+  versionTool: command.describe("Command that prints the schema's version, as a list; its last line is compared with `to`."),
+  flush: command.optional().describe('Command run before the first migration, e.g. one that drops expired tokens.'),
+  version: versionPlace.describe('Where the schema keeps its version.'),
+  from: z.array(schemaVersion).min(1).describe('Versions from which the sync may start.'),
+  to: schemaVersion.describe('Version after the sync.'),
+  utf8: z.boolean().default(true).describe('Refuse a database or tables that are not utf8: the sync, or the one after it, would stop.'),
+  logDir: absolutePath.optional().describe("The service's log folder; files of root in it stop the service."),
+  defaultsFile,
+});
+type Args = z.infer<typeof args>;
+
+/** The new version of a service's schema: mission rows C27 and its like, refusals as in the mission's schema errors. It cannot be undone here: the way back is the dump of database.dumped. */
+export const databaseSynced = operation({
+  name: 'database.synced',
+  summary: "A service's database schema is at the given version.",
+  args,
+  timeoutS: 7200,
+  mayKill: false,
+  describe: (a) => `schema ${a.schema} is at version ${String(a.to)} (from ${a.from.join(' or ')}), brought there by \`${a.sync.join(' ')}\` as ${a.runAs}`,
+  check: look,
+  async apply(host, a) {
+    const before = await readVersion(host, a);
+    if (a.flush !== undefined && a.from.map(String).includes(before)) await host.act(a.flush, { runAs: a.runAs, outlives: true });
+    try {
+      await host.act(a.sync, { runAs: a.runAs, outlives: true });
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      const left = await readVersion(host, a);
+      throw new StepError(error.code, `${error.message}; the schema is left at ${left}, nothing was rolled back; ${isNumber(a) ? 'remove the cause and run again: it goes on from there' : 'the way back is the dump'}`, error.failure);
+    }
+  },
+  async verify(probe, a) {
+    const seen = await look(probe, a);
+    const said = (await probe.read(a.versionTool, { runAs: a.runAs })).stdout.trim().split('\n').at(-1)?.trim() ?? '';
+    const differences: Difference[] = said.split(/\s+/)[0] === String(a.to) ? [] : [{ what: `version that ${a.versionTool.join(' ')} prints`, found: said, wanted: String(a.to) }];
+    return finding(seen.found, [...seen.differences, ...differences]);
+  },
+});
+
+const isNumber = (a: Args): boolean => /^\d+$/.test(String(a.to));
+
+/** Numbers have an order, so an interrupted sync can be told; alembic's names have none. */
+function isBetween(a: Args, version: string): boolean {
+  return isNumber(a) && /^\d+$/.test(version) && a.from.some((from) => Number(version) >= Number(from)) && Number(version) < Number(a.to);
+}
+
+async function readVersion(probe: Probe, a: Args): Promise<string> {
+  return only(await select(probe, a.defaultsFile, versionStatement(a.schema, a.version)), 'version') ?? 'unknown';
+}
+
+async function look(probe: Probe, a: Args): Promise<Finding> {
+  const rows = await select(probe, a.defaultsFile, ...charsetStatements(a.schema), versionStatement(a.schema, a.version));
+  const refuse = (why: string): never => { throw new StepError('precondition_failed', why); };
+  const version = only(rows, 'version') ?? refuse(`${a.schema}.${a.version.table} does not hold exactly one version: the schema is not under version control; compare it and stamp it first`);
+  const wanted = String(a.to);
+  if (version !== wanted && !a.from.map(String).includes(version) && !isBetween(a, version)) {
+    refuse(`schema ${a.schema} is at ${version}, which is neither ${a.from.join(', ')} nor on the way to ${wanted}${isNumber(a) ? '' : '; an interrupted run is only cured by the dump'}`);
+  }
+  if (a.utf8) {
+    const tables = rows.filter((row) => row[0] === 'not-utf8').map((row) => row[1] ?? '');
+    if (tables.length > 0) refuse(`tables ${tables.join(', ')} of ${a.schema} are not utf8, so a sync refuses them; cure: ALTER TABLE ... CONVERT TO CHARACTER SET utf8, for each`);
+    const charset = only(rows, 'charset') ?? 'unknown';
+    if (!['utf8', 'utf8mb3'].includes(charset)) refuse(`database ${a.schema} makes new tables in ${charset}, so that the sync after this one refuses them; cure: ALTER DATABASE ${a.schema} DEFAULT CHARACTER SET utf8`);
+  }
+  if (a.logDir !== undefined) {
+    const root = await ownedByRoot(probe, a.logDir);
+    if (root.length > 0) refuse(`${root.join(', ')} belong${root.length === 1 ? 's' : ''} to root, so ${a.runAs} cannot write its log; a manage command was run as root; cure: chown ${a.runAs}`);
+  }
+  return finding({ version }, version === wanted ? [] : [{ what: `version of schema ${a.schema}`, found: version, wanted }]);
+}
+
+async function ownedByRoot(probe: Probe, folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await probe.list(folder)) {
+    const stat = await probe.stat(`${folder}/${name}`);
+    if (stat?.type === 'file' && stat.uid === 0) found.push(`${folder}/${name}`);
+  }
+  return found;
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import type { Difference, Json } from '../../proto/events.ts';
+import { StepError } from '../../proto/errors.ts';
+import { readAllPackages, readPackages } from '../facts/packages.ts';
+import type { Probe } from '../host/host.ts';
+import { globToRegExp } from '../parse/glob.ts';
+import { evr, parseRpmVerify, type RpmPackage } from '../parse/rpm.ts';
+import { parseListInstalled } from '../parse/yum.ts';
+import { finding, operation } from './operation.ts';
+
+const args = z.strictObject({
+  names: z.array(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/, 'expected a package name, not an option')).min(1).describe('Package names as rpm knows them.'),
+  version: z.string().regex(/^[A-Za-z0-9_.*?+~-]+$/).optional().describe('Glob that the version (or version-release) of each must match, such as 2014.2.*.'),
+  from: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/).optional().describe('Repository that what this step installs must come from; asked of yum afterwards.'),
+});
+type Args = z.infer<typeof args>;
+
+/**
+ * Rows C2, C10, C14 and every later install. With `version`, yum is asked for that version only, so that a wrong
+ * channel installs nothing. yum ends with 0 when it knows only some of the names: proof is rpm's database, the files
+ * on disk (rpm -V) and, with `from`, yum's record of the repository. Undone with `rpm -e` of exactly what the
+ * transaction brought, which refuses where something later needs it; users, logs and .rpmsave files stay.
+ */
+export const packageInstalled = operation({
+  name: 'package.installed', summary: 'Packages are installed, in the wanted version.', args, timeoutS: 3600, mayKill: false,
+  describe: (a) => `install ${a.names.join(', ')}${a.version === undefined ? '' : ` in version ${a.version}`}${a.from === undefined ? '' : ` from ${a.from}`}`,
+  async check(probe, a) {
+    const packages = await readPackages(probe, a.names);
+    return finding(foundOf(a, packages), differences(a, packages));
+  },
+  async apply(host, a) {
+    const packages = await readPackages(host, a.names);
+    const missing = a.names.filter((name) => differences({ ...a, names: [name] }, packages).length > 0);
+    const list = `${await host.stepFolder()}/packages-before`;
+    if (await host.readFile(list) === undefined) await host.writeFile(list, (await readAllPackages(host)).map((one) => `${one.name}\n`).join(''), { mode: 0o600 });
+    await host.act(['yum', '-y', 'install', ...missing.map((name) => (a.version === undefined ? name : `${name}-${a.version}`))], { outlives: true });
+  },
+  async verify(probe, a) {
+    const packages = await readPackages(probe, a.names);
+    const wrong = differences(a, packages);
+    return finding(foundOf(a, packages), wrong.length > 0 ? wrong : [...await damaged(probe, a.names), ...await fromElsewhere(probe, a)]);
+  },
+  async revert(host, a, found: Json) {
+    const before = found as Record<string, string[]>;
+    const now = await readAllPackages(host);
+    const replaced = a.names.filter((name) => (before[name] ?? []).length > 0 && now.some((one) => one.name === name && !(before[name] ?? []).includes(evr(one))));
+    if (replaced.length > 0) throw new StepError('precondition_failed', `${replaced.join(', ')} replaced an older version; this step does not go back to it`);
+    const kept = (await host.readFile(`${await host.stepFolder()}/packages-before`))?.split('\n');
+    if (kept === undefined) throw new StepError('precondition_failed', 'this step kept no list of what was installed before it');
+    const brought = now.filter((one) => a.names.includes(one.name) && (before[one.name] ?? []).length === 0);
+    const transactions = new Set(brought.map((one) => one.installTid));
+    const remove = now.filter((one) => transactions.has(one.installTid) && !kept.includes(one.name)).map((one) => one.name);
+    if (remove.length > 0) await host.act(['rpm', '-e', ...new Set(remove)]);
+  },
+});
+
+const foundOf = (a: Args, packages: RpmPackage[]): Record<string, string[]> =>
+  Object.fromEntries(a.names.map((name) => [name, packages.filter((one) => one.name === name).map(evr).sort()]));
+
+function differences(a: Args, packages: RpmPackage[]): Difference[] {
+  const pattern = globToRegExp(a.version ?? '*');
+  return a.names.flatMap((what) => {
+    const installed = packages.filter((one) => one.name === what);
+    if (installed.some((one) => pattern.test(one.version) || pattern.test(`${one.version}-${one.release}`))) return [];
+    return [{ what, found: installed.map(evr).join(', ') || 'not installed', wanted: a.version ?? 'installed' }];
+  });
+}
+
+async function damaged(probe: Probe, names: string[]): Promise<Difference[]> {
+  const ran = await probe.read(['rpm', '-V', '--nodeps', '--noscripts', ...names], { okCodes: Array.from({ length: 256 }, (_, code) => code) });
+  return parseRpmVerify(ran.stdout).map((one) => ({ what: one.path, found: one.what, wanted: 'as packaged' }));
+}
+
+async function fromElsewhere(probe: Probe, a: Args): Promise<Difference[]> {
+  if (a.from === undefined) return [];
+  const origins = parseListInstalled((await probe.read(['yum', '-q', 'list', 'installed', ...a.names])).stdout);
+  return a.names.filter((name) => origins.get(name) !== a.from).map((name) => ({ what: `repository of ${name}`, found: origins.get(name) ?? 'unknown', wanted: a.from ?? '' }));
+}

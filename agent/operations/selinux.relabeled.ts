@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { StepError } from '../../proto/errors.ts';
+import { bounded } from '../facts/backup.ts';
+import { withoutSelinux } from '../facts/selinux.ts';
+import type { Host } from '../host/host.ts';
+import { parseRestorecon } from '../parse/selinux.ts';
+import { absolutePath } from './fields.ts';
+import { finding, operation } from './operation.ts';
+
+/**
+ * Paths carry the labels that the policy gives them (procedure.md 2.3, trap 5: copies lose labels). Types only, as
+ * restorecon does without -F. On a host without SELinux: satisfied, with that reason. Proven on transcripts only: a lab
+ * host has no SELinux. Errors: precondition_failed when a path is missing.
+ */
+export const selinuxRelabeled = operation({
+  name: 'selinux.relabeled',
+  summary: 'Paths carry the SELinux labels that the policy gives them',
+  args: z.strictObject({ paths: z.array(absolutePath).min(1).describe('Files or folders; folders with all in them') }),
+  timeoutS: 3600, mayKill: true,
+  describe: ({ paths }) => `Give ${paths.join(', ')} the SELinux labels of the policy`,
+  async check(probe, { paths }) {
+    const none = await withoutSelinux(probe);
+    if (none !== undefined) return finding({ selinux: 'none' }, [], none);
+    for (const path of paths) if (await probe.stat(path) === undefined) throw new StepError('precondition_failed', `there is nothing at ${path}`);
+    const ran = await probe.read(['restorecon', '-n', '-v', '-R', ...paths]);
+    const wrong = parseRestorecon(ran.stdout);
+    return finding({ wrong: wrong.length, labels: Object.fromEntries(wrong.slice(0, KEPT).map(({ path, from }) => [path, from])) }, bounded(wrong.map(({ path, from, to }) => ({ what: `label of ${path}`, found: from, wanted: to }))));
+  },
+  async apply(host, { paths }) { await host.act(['restorecon', '-R', ...paths]); },
+  async revert(host, _args, found) {
+    const { wrong, labels } = found as { wrong?: number; labels?: Record<string, string> };
+    if ((wrong ?? 0) > KEPT) throw new StepError('precondition_failed', `${String(wrong)} labels were changed, only ${String(KEPT)} are kept: relabel by hand where the old ones are wanted`);
+    for (const [context, paths] of byContext(labels ?? {})) await chcon(host, context, paths);
+  },
+});
+
+/** So many former labels are put on record. */
+const KEPT = 2000;
+
+function byContext(labels: Record<string, string>): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const [path, context] of Object.entries(labels)) groups.set(context, [...groups.get(context) ?? [], path]);
+  return groups;
+}
+
+async function chcon(host: Host, context: string, paths: string[]): Promise<void> {
+  for (let at = 0; at < paths.length; at += 200) await host.act(['chcon', '-h', context, ...paths.slice(at, at + 200)]);
+}

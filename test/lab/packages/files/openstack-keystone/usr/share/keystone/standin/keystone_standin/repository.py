@@ -1,0 +1,98 @@
+"""Version control of a database, as sqlalchemy-migrate and oslo.db of Juno do it."""
+import os
+import subprocess
+import time
+
+from .database import Failure
+from .migrations import REPOSITORIES
+
+# Lab knobs for fault tests, files with seconds: to wait before each migration, and between a migration and its version row
+KNOBS = os.environ.get('TANDEM_LAB_KNOBS', '/etc/tandem-lab')
+SLOW_MIGRATION = 'slow-migration-s'
+SLOW_VERSION_ROW = 'slow-version-row-s'
+EFFECT = '/usr/libexec/tandem-lab/effect'
+
+VERSION_TABLE = 'migrate_version'
+PATH_OF_KEYSTONE = 'common/sql/migrate_repo'
+DEFAULT_PATH = '/usr/lib/python2.7/site-packages/keystone/' + PATH_OF_KEYSTONE
+
+
+def version_of(database, repository):
+    """The version, or None where the database is not under control."""
+    if VERSION_TABLE not in database.tables():
+        return None
+    rows = database.run('SELECT version FROM migrate_version WHERE repository_id = %s', (repository,))
+    return rows[0][0] if rows else None
+
+
+def controlled_version(database, repository):
+    version = version_of(database, repository)
+    if version is not None:
+        return version
+    if repository == 'keystone' and not database.tables():
+        raise Failure('NotImplementedError', 'stand-in: the database is empty, and only an Icehouse database can be upgraded')
+    raise Failure('DbMigrationError', 'The database is not under version control, but has tables. '
+                  'Please stamp the current version of the schema manually.')
+
+
+def control(database, repository):
+    """Puts a repository under version control at 0 where it is not."""
+    if version_of(database, repository) is not None:
+        return
+    rows = database.run('SELECT repository_path FROM migrate_version WHERE repository_id = %s', ('keystone',))
+    # beside keystone's own, wherever that release was installed; no release reads the path
+    path = (rows[0][0] if rows and rows[0][0] else DEFAULT_PATH).replace(PATH_OF_KEYSTONE,
+                                                                         f'contrib/{repository}/migrate_repo')
+    database.run('INSERT INTO migrate_version (repository_id, repository_path, version) VALUES (%s, %s, 0)',
+                 (repository, path))
+
+
+def refuse_other_character_sets(database):
+    # the order of the names is the server's, as it was with the real one
+    tables = [name for name, _ in database.run(
+        'SELECT TABLE_NAME,TABLE_COLLATION from information_schema.TABLES '
+        "where TABLE_SCHEMA=%s and TABLE_COLLATION NOT LIKE '%%utf8%%'", (database.name,))
+        if name.lower() not in ('migrate_version', 'alembic_version')]
+    if tables:
+        raise Failure('ValueError', f'Tables "{",".join(tables)}" have non utf8 collation, '
+                      'please make sure all tables are CHARSET=utf8')
+
+
+def migrate(database, repository, wanted, log):
+    """Brings a repository to a version (None: the newest); each step ends with its version row."""
+    current = controlled_version(database, repository)
+    refuse_other_character_sets(database)
+    steps = REPOSITORIES[repository]
+    target = max(steps) if wanted is None else wanted
+    upwards = target >= current
+    versions = range(current + 1, target + 1) if upwards else range(current, target, -1)
+    for version in versions:
+        if version not in steps:
+            raise Failure('KeyError', f'<VerNum({version})>')
+    for version in versions:
+        before, after = (version - 1, version) if upwards else (version, version - 1)
+        log.write('INFO', 'migrate.versioning.api', f'{before} -> {after}... ')
+        lab_wait(SLOW_MIGRATION)
+        steps[version][0 if upwards else 1](database)
+        count_effect(f"db_sync {'applied' if upwards else 'reverted'} {_label(repository, version)}")
+        lab_wait(SLOW_VERSION_ROW)
+        database.run('UPDATE migrate_version SET version=%s WHERE migrate_version.version = %s AND '
+                     'migrate_version.repository_id = %s', (after, before, repository))
+        log.write('INFO', 'migrate.versioning.api', 'done')
+
+
+def _label(repository, version):
+    return str(version) if repository == 'keystone' else f'{repository}:{version}'
+
+
+def lab_wait(knob):
+    try:
+        with open(os.path.join(KNOBS, knob), encoding='ascii') as file:
+            time.sleep(float(file.read()))
+    except FileNotFoundError:
+        pass
+
+
+def count_effect(text):
+    if os.access(EFFECT, os.X_OK):
+        subprocess.run([EFFECT, text], check=False)

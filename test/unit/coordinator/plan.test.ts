@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { digestHolds, type Plan, type PlanStep } from '../../../coordinator/plan.ts';
+import { planJson, planText } from '../../../coordinator/plan-text.ts';
+import { fixture, osp5ToOsp6, planSite } from './real-runbook.ts';
+
+const stepsOf = (plan: Plan, host: string): PlanStep[] => plan.stages.flatMap((stage) => stage.hosts.filter((on) => on.host === host).flatMap((on) => on.steps));
+const facts = (change: (value: Record<string, unknown>) => void): string => {
+  const value = JSON.parse(fixture('captured/controller.json')) as Record<string, unknown>;
+  change(value);
+  return JSON.stringify(value);
+};
+
+test('the whole plan is as recorded', async () => {
+  // Digests move with every word of an operation's schema; they have their own tests below.
+  const plan: Plan = { ...planSite(), digest: 'DIGEST-OF-THE-PLAN', catalogueDigest: 'DIGEST-OF-THE-CATALOGUE', runbook: { ...planSite().runbook, digest: 'DIGEST-OF-THE-RUNBOOK' } };
+  await expect(planJson(plan)).toMatchFileSnapshot('../../fixtures/plan/plan.json');
+  await expect(planText(plan)).toMatchFileSnapshot('../../fixtures/plan/plan.txt');
+});
+
+test('the same texts give the same digest, another fact gives another', () => {
+  const plan = planSite();
+  expect(planSite().digest).toBe(plan.digest);
+  expect(digestHolds(plan)).toBe(true);
+  expect(planSite(undefined, facts((value) => { value['os'] = { release: 'another' }; })).digest).not.toBe(plan.digest);
+});
+
+test('a plan that was changed afterwards does not fit its digest', () => {
+  const plan = JSON.parse(planJson(planSite())) as Plan;
+  expect(digestHolds(plan)).toBe(true);
+  (plan.stages[0]?.hosts[0]?.steps[0] as PlanStep).title = 'something else';
+  expect(digestHolds(plan)).toBe(false);
+});
+
+test('every row of R1-R8, C1-C6, C9-C30 with C10b and C28b is carried on the controller', () => {
+  const wanted = [...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => `R${n}`), ...Array.from({ length: 30 }, (_x, i) => `C${i + 1}`).filter((row) => !['C7', 'C8'].includes(row)), 'C10b', 'C28b'];
+  const carried = new Set(stepsOf(planSite(), 'controller').flatMap((step) => step.rows));
+  expect([...carried].sort()).toEqual(wanted.sort());
+  expect(new Set(stepsOf(planSite(), 'compute1').flatMap((step) => step.rows))).toEqual(new Set(wanted.filter((row) => row.startsWith('R'))));
+});
+
+test('a site without LVM skips C5 and C6 and says why', () => {
+  const steps = stepsOf(planSite(), 'controller');
+  expect(steps.find(({ id }) => id === 'C5')?.skip).toEqual({ reason: 'the old controller has no LVM backend of Block Storage, so there is no LIO target to serve' });
+  expect(steps.find(({ id }) => id === 'C6')?.skip).toEqual({ reason: 'the old controller has no volume group that Block Storage uses' });
+});
+
+test('a site with LVM activates the groups that Block Storage uses, and no other', () => {
+  const uuid = 'aB3xYz-1111-2222-3333-4444-5555-zYx3Ba';
+  const plan = planSite(undefined, facts((value) => {
+    value['lvm'] = { vgs: [{ name: 'vg_root', uuid, lvs: ['root'] }, { name: 'cinder-volumes', uuid, lvs: ['volume-1', 'volume-2'] }] };
+    value['cinder'] = { lvmBackends: [{ section: 'lvm', volumeGroup: 'cinder-volumes' }] };
+  }));
+  const steps = stepsOf(plan, 'controller');
+  expect(steps.find(({ id }) => id === 'C5')?.skip).toBeUndefined();
+  expect(steps.filter(({ operation }) => operation === 'lvm.activated').map(({ id, args }) => ({ id, args })))
+    .toEqual([{ id: 'C6.cinder-volumes', args: { vg: 'cinder-volumes', uuid, lvs: ['volume-1', 'volume-2'] } }]);
+});
+
+test('a captured broker account that the site does not describe is an error, at its place', () => {
+  expect(() => planSite(undefined, facts((value) => { value['broker'] = { kind: 'rabbit', users: ['guest', 'openstack', 'monitor'] }; })))
+    .toThrow(/^runbooks\/osp5-to-osp6\/phases\/40-broker\.yaml:\d+:\d+: found an expression that fails/);
+});
+
+test('needs become keys of planned steps, on the same host where it has the step', () => {
+  expect(stepsOf(planSite(), 'controller').find(({ id }) => id === 'C2')?.needs).toEqual(['R1@controller', 'R5@controller', 'R8@controller']);
+});
+
+test('secrets stay references in the plan', () => {
+  const user = stepsOf(planSite(), 'controller').find(({ operation }) => operation === 'rabbitmq.user');
+  expect((user?.args as { password: string }).password).toBe('ini:/mnt/backup/controller.example.test/etc/nova/nova.conf#DEFAULT.rabbit_password');
+});
+
+test('a host without a backup is refused where the backup is named', () => {
+  expect(() => planSite(fixture('site.yaml').replace(/ {4}backup: .*\n/, ''))).toThrow(/found unknown name "backup" in host, expected .* \(host controller\)/);
+});
+
+test('what cannot be undone and where a person comes first is shown', () => {
+  const text = planText(planSite(), 160).replaceAll(/\s+/g, ' ');
+  expect(text).toMatch(/C27 │ controller │ .* cannot be undone/);
+  expect(text).toMatch(/a person first: Install/);
+  expect(text).toMatch(/skipped: the site does not ask for/);
+});
+
+test('files of the runbook are all read from its folder', () => {
+  expect(osp5ToOsp6().files.map(({ path }) => path)).toEqual(['runbook.yaml', 'release.yaml', ...['10-channels', '20-base', '30-firewall', '40-broker', '50-database', '60-identity'].map((name) => `phases/${name}.yaml`)]);
+});

@@ -1,0 +1,19 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compilePlan, type Plan } from '../../../coordinator/plan.ts';
+import { loadRunbook, type Runbook } from '../../../coordinator/runbook.ts';
+import { parseSite } from '../../../coordinator/site.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+export const osp5ToOsp6 = (): Runbook => loadRunbook('runbooks/osp5-to-osp6', (path) => {
+  const full = join(root, 'runbooks/osp5-to-osp6', path);
+  return existsSync(full) ? readFileSync(full, 'utf8') : undefined;
+});
+
+export const fixture = (path: string): string => readFileSync(join(root, 'test/fixtures/plan', path), 'utf8');
+
+/** The runbook over a site text and the controller's captured facts, by default those of the fixtures. */
+export function planSite(siteText = fixture('site.yaml'), facts = fixture('captured/controller.json')): Plan {
+  return compilePlan({ site: parseSite('site.yaml', siteText), runbook: osp5ToOsp6(), captured: { controller: { file: './captured/controller.json', text: facts } } });
+}
