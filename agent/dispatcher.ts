@@ -87,7 +87,7 @@ export class Dispatcher {
 
   #enqueue(entry: Queued): void {
     this.#queue.push(entry);
-    if (this.#inHand === undefined) void this.#work();
+    if (this.#inHand === undefined) this.#work().catch((error: unknown) => { console.error('the worker fell over:', error); process.exit(1); });
   }
 
   /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them. */

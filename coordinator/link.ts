@@ -24,6 +24,9 @@ export class AgentRefused extends Error {
 
 const RETRY = new Set([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNKNOWN]);
 
+/** grpc-js wraps the reason in words of its own. */
+const plain = (details: string): string => /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;
+
 /** One agent: one channel, its calls as promises, and a stream of work that survives a broken link. */
 export class Link {
   readonly endpoint: Endpoint;
@@ -50,7 +53,7 @@ export class Link {
   }
 
   #failure(error: ServiceError): Error {
-    return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, error.details) : new AgentRefused(this.endpoint.host, status[error.code], error.details);
+    return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, plain(error.details)) : new AgentRefused(this.endpoint.host, status[error.code], error.details);
   }
 
   /** One unary call by its name in agent.proto. Throws Unreachable, AgentRefused. */
@@ -74,9 +77,9 @@ export class Link {
    */
   async execute(commands: Command[], patienceS: number, onEvent: (event: Event) => void): Promise<Map<string, Finished>> {
     const results = new Map<string, Finished>();
-    let lastSeq = 0, lastHeard = Date.now();
+    let lastSeq = 0, brokenSinceMs: number | undefined;
     const hear = (event: Event): void => {
-      lastHeard = Date.now();
+      brokenSinceMs = undefined;
       if (event.kind === 'finished') results.set(event.command, event);
       if (event.seq <= lastSeq) return;
       lastSeq = event.seq;
@@ -86,7 +89,8 @@ export class Link {
       try {
         await this.#stream(commands.filter((command) => !results.has(command.id)), hear);
       } catch (error) {
-        if (!(error instanceof Unreachable) || this.#closed || Date.now() - lastHeard > patienceS * 1000) throw error;
+        brokenSinceMs ??= Date.now();
+        if (!(error instanceof Unreachable) || this.#closed || Date.now() - brokenSinceMs > patienceS * 1000) throw error;
         await new Promise((resolve) => { setTimeout(resolve, 300); });
       }
     }

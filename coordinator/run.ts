@@ -15,8 +15,10 @@ export interface RunSettings {
   by: string;
   /** Seconds for which a broken link is dialled again before its host counts as unreachable. */
   patienceS: number;
+  /** Takes over a lease that has lapsed: its coordinator is gone. One that still holds is never taken. */
+  takeOver: boolean;
   /** Value of a `coordinator-file:` reference; read when its step is sent and kept nowhere. */
-  readSecret(reference: string): string;
+  readSecret: (reference: string) => string;
 }
 
 export interface RunWatcher {
@@ -25,8 +27,14 @@ export interface RunWatcher {
   onNote(host: string, text: string): void;
 }
 
-/** Another run holds a host. */
-export class Locked extends Error {}
+/** Another run holds a host; `lapsed` when its coordinator has not renewed the lease in time. */
+export class Locked extends Error {
+  readonly lapsed: boolean;
+  constructor(message: string, lapsed: boolean) { super(message); this.name = 'Locked'; this.lapsed = lapsed; }
+}
+
+/** This coordinator let go of the run; the hosts go on with what they hold. */
+export class Detached extends Error {}
 
 const LEASE_S = 120;
 
@@ -55,6 +63,7 @@ export class Run {
   readonly #good = new Set<string>();
   readonly #badHosts = new Map<string, 'failed' | 'unreachable' | 'unknown'>();
   #stopReason: string | undefined;
+  #detached = false;
 
   constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: RunWatcher) {
     this.#plan = plan;
@@ -67,7 +76,10 @@ export class Run {
   /** Resolves with the exit code; every result is in the store by then. Throws Locked, Unreachable, AgentRefused before any work. */
   async carryOut(): Promise<number> {
     await this.#prove();
-    await this.#lock();
+    try { await this.#lock(); } catch (error) {
+      await this.#unlock();
+      throw error;
+    }
     const { run, mode, attempt, by } = this.#settings;
     this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt, by });
     const renewal = setInterval(() => { void this.#lock().catch((error: unknown) => { this.#note('', `lease not renewed: ${(error as Error).message}`); }); }, (LEASE_S * 1000) / 3);
@@ -77,9 +89,12 @@ export class Run {
         this.#watcher.onStage(stage);
         await this.#stage(stage);
       }
+    } catch (error) {
+      throw this.#detached ? new Detached('detached') : error;
     } finally {
       clearInterval(renewal);
     }
+    if (this.#detached) throw new Detached('detached');
     await this.#unlock();
     const { code, reason } = this.#verdict();
     this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: code, reason });
@@ -94,6 +109,13 @@ export class Run {
     }));
   }
 
+  /** Lets go at once: nothing more is sent or written, `carryOut` rejects with Detached, leases lapse by themselves. */
+  detach(): void {
+    this.#note('', 'the coordinator detached; the hosts went on with what they held');
+    this.#detached = true;
+    for (const link of this.#links.values()) link.close();
+  }
+
   /** Every agent answers, is the host that the plan means, and has the catalogue the plan was made with. */
   async #prove(): Promise<void> {
     await Promise.all(this.#plan.hosts.map(async ({ name }) => {
@@ -104,17 +126,20 @@ export class Run {
     }));
   }
 
+  /** Asks every host, so that what was granted is known when one refuses. */
   async #lock(): Promise<void> {
-    await Promise.all(this.#plan.hosts.map(async ({ name }) => {
-      const answer = await this.#link(name).call('AcquireLease', { runId: this.#settings.run, owner: this.#settings.by, ttlS: LEASE_S, takeOver: false });
-      if (answer['granted'] !== true) throw new Locked(`${name} is held by run ${String(answer['holderRunId'])} of ${String(answer['holderOwner'])}`);
+    const asked = await Promise.allSettled(this.#plan.hosts.map(async ({ name }) => {
+      const answer = await this.#link(name).call('AcquireLease', { runId: this.#settings.run, owner: this.#settings.by, ttlS: LEASE_S, takeOver: this.#settings.takeOver });
+      const lapsed = Number(answer['expiresMs']) < Date.now();
+      if (answer['granted'] !== true) throw new Locked(`${name} is held by run ${String(answer['holderRunId'])} of ${String(answer['holderOwner'])}${lapsed ? ', whose coordinator has gone' : ''}`, lapsed);
       this.#fences.set(name, Number(answer['fence']));
     }));
+    for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;
   }
 
   async #unlock(): Promise<void> {
-    await Promise.all(this.#plan.hosts.map(async ({ name }) => {
-      try { await this.#link(name).call('ReleaseLease', { runId: this.#settings.run, fence: this.#fences.get(name) ?? 0 }); } catch (error) { this.#note(name, `lease not released: ${(error as Error).message}`); }
+    await Promise.all([...this.#fences].map(async ([name, fence]) => {
+      try { await this.#link(name).call('ReleaseLease', { runId: this.#settings.run, fence }); } catch (error) { this.#note(name, `lease not released: ${(error as Error).message}`); }
     }));
   }
 
@@ -139,18 +164,20 @@ export class Run {
     let results: Map<string, Finished>;
     try {
       results = await this.#link(host).execute(commands, this.#settings.patienceS, (event) => {
+        if (this.#detached) return;
         this.#store.append({ type: 'event', host, event });
         this.#watcher.onEvent(host, event);
       });
     } catch (error) {
-      if (!(error instanceof Unreachable || error instanceof AgentRefused)) throw error;
+      if (this.#detached || !(error instanceof Unreachable || error instanceof AgentRefused)) throw error;
       this.#badHosts.set(host, error instanceof Unreachable ? 'unreachable' : 'failed');
       this.#note(host, error.message);
       return false;
     }
     const all = [...results.values()];
     for (const { step, result } of all) if (isGood(result)) this.#good.add(`${step}@${host}`);
-    if (all.some(({ result, reason }) => result === 'skipped' && reason.startsWith('stopped'))) this.#stopReason ??= 'asked for';
+    const stopped = all.find(({ result, reason }) => result === 'skipped' && reason.startsWith('stopped: '));
+    if (stopped !== undefined) this.#stopReason ??= stopped.reason.slice('stopped: '.length);
     if (this.#settings.mode === 'check' || all.every(({ result }) => isGood(result))) return true;
     this.#badHosts.set(host, all.some(({ result }) => result === 'unknown' || result === 'interrupted') ? 'unknown' : 'failed');
     return false;

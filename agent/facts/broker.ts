@@ -1,5 +1,5 @@
 import { StepError } from '../../proto/errors.ts';
-import { BROKER_LOOK } from '../host/commands.ts';
+import { BROKER_LOOK } from '../parse/broker.ts';
 import type { Probe } from '../host/host.ts';
 import { parseTerm, type Term } from '../parse/erlang.ts';
 
@@ -14,7 +14,8 @@ export async function readBrokerUsers(probe: Probe): Promise<BrokerUser[]> {
     printed = (await probe.read(['rabbitmqctl', '-q', 'eval', BROKER_LOOK])).stdout;
   } catch (error) {
     if (!(error instanceof StepError) || error.code !== 'command_failed') throw error;
-    throw new StepError('precondition_failed', `the broker does not answer: ${error.message}`, error.failure);
+    const said = error.failure?.stderrTail.trim().split('\n')[0] ?? error.message; // the diagnostics below it are in the failure
+    throw new StepError('precondition_failed', `the broker does not answer: ${said}`, error.failure);
   }
   const [users, permissions] = parseTerm(printed) as [Term[], Term[]];
   const granted = permissions.map(pairs);

@@ -5,7 +5,7 @@ import type { ManifestEntry } from '../parse/manifest.ts';
 import { pathGlob } from '../parse/path-glob.ts';
 import { isRestored, look, readManifest, type State, type Wanted } from './backup.ts';
 
-export interface RestoreArgs { backup: string; host: string; paths: string[]; to?: string | undefined; protect: string[]; exclude: string[]; ownerMap: Record<string, string>; optional: boolean; once: boolean }
+export interface RestoreArgs { backup: string; host: string; paths: string[]; to?: string | undefined; protect: string[]; exclude: string[]; ownerMap: Record<string, string>; groupMap: Record<string, string>; optional: boolean; once: boolean }
 export interface RestoreView {
   wanted: Wanted[];
   /** By target path. */
@@ -59,7 +59,7 @@ async function readReceipt(probe: Probe, folder: string, { host }: RestoreArgs, 
 
 /** Entries with their places and local ids; of several names of one file, the later ones link to the first. */
 async function placed(probe: Probe, args: RestoreArgs, entries: ManifestEntry[], targetOf: (path: string) => string): Promise<Wanted[]> {
-  const idOf = accounts(probe, args.ownerMap), leaders = new Map<string, string>(), wanted: Wanted[] = [];
+  const idOf = accounts(probe, args), leaders = new Map<string, string>(), wanted: Wanted[] = [];
   for (const entry of entries) {
     const target = targetOf(entry.path), linkTo = entry.linkGroup === undefined ? undefined : leaders.get(entry.linkGroup);
     if (entry.linkGroup !== undefined && linkTo === undefined) leaders.set(entry.linkGroup, target);
@@ -69,14 +69,14 @@ async function placed(probe: Probe, args: RestoreArgs, entries: ManifestEntry[],
 }
 
 /** Ids by NAME: neutron's and rabbitmq's numbers differ from host to host (procedure.md 2.3, trap 4). */
-function accounts(probe: Probe, ownerMap: Record<string, string>): (kind: 'uid' | 'gid', name: string | undefined, id: number, path: string) => Promise<number> {
+function accounts(probe: Probe, { ownerMap, groupMap }: RestoreArgs): (kind: 'uid' | 'gid', name: string | undefined, id: number, path: string) => Promise<number> {
   const known = new Map<string, number | undefined>();
   return async (kind, name, id, path) => {
-    const key = name ?? `#${String(id)}`, local = ownerMap[key] ?? name;
-    const what = kind === 'uid' ? 'user' : 'group';
-    if (local === undefined) throw new StepError('precondition_failed', `${path} belongs to ${what} ${String(id)}, which had no name on the source host: say in ownerMap to whom "${key}" shall belong`);
+    const key = name ?? `#${String(id)}`, map = kind === 'uid' ? ownerMap : groupMap, local = map[key] ?? name;
+    const what = kind === 'uid' ? 'user' : 'group', option = kind === 'uid' ? 'ownerMap' : 'groupMap';
+    if (local === undefined) throw new StepError('precondition_failed', `${path} belongs to ${what} ${String(id)}, which had no name on the source host: say in ${option} to whom "${key}" shall belong`);
     if (!known.has(kind + local)) known.set(kind + local, await probe[kind](local));
-    return known.get(kind + local) ?? (() => { throw new StepError('precondition_failed', `${path} belongs to ${what} ${local}, which this host does not know: install its package first, or map it in ownerMap`); })();
+    return known.get(kind + local) ?? (() => { throw new StepError('precondition_failed', `${path} belongs to ${what} ${local}, which this host does not know: install its package first, or map it in ${option}`); })();
   };
 }
 

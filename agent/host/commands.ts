@@ -1,4 +1,7 @@
-import type { Pattern } from './guard.ts';
+import { BROKER_LOOK, BROKER_SET } from '../parse/broker.ts';
+
+/** An argument pattern: a string is itself; a RegExp must match the whole argument; `many` takes the rest, one at least. */
+export type Pattern = string | RegExp | { many: RegExp };
 
 /** One way in which one command may be called. */
 export interface Form {
@@ -22,7 +25,7 @@ const SHOW = ['Id', 'LoadState', 'ActiveState', 'SubState', 'UnitFileState', 'Ma
 const read = (rhel7: string, source: string, ...argv: [string, ...Pattern[]]): Form => ({ argv, reads: true, rhel7, source });
 const act = (rhel7: string, source: string, ...argv: [string, ...Pattern[]]): Form => ({ argv, reads: false, rhel7, source });
 
-const RPM = 'rpm 4.11.1', YUM = 'yum 3.4.3', SYSTEMD = 'systemd 208', UTIL = 'util-linux 2.23.2', COREUTILS = 'coreutils 8.22', IPTABLES = 'iptables 1.4.21', POLICY = 'policycoreutils 2.2.5', LVM = 'lvm2 2.02.105';
+const RPM = 'rpm 4.11.1', YUM = 'yum 3.4.3', SYSTEMD = 'systemd 208', COREUTILS = 'coreutils 8.22', IPTABLES = 'iptables 1.4.21', POLICY = 'policycoreutils 2.2.5', LVM = 'lvm2 2.02.105';
 
 /** Statements that only look, one or more, each ended by `;`: no INTO, no client command, no second line. */
 const SELECTS = /(?:SELECT (?:(?!\bINTO\b)[^;\\\0\n])*; ?)+/i;
@@ -32,24 +35,6 @@ const DEFAULTS_FILE = /--defaults-file=\/[^\0]+/;
 const DRILL = /tandem_drill_\w+/;
 const DRILL_SQL = /DROP DATABASE IF EXISTS `tandem_drill_\w+`;(?: CREATE DATABASE `tandem_drill_\w+` DEFAULT CHARACTER SET \w+;)?/;
 const MARIADB = 'mariadb 5.5.35', RABBITMQ = 'rabbitmq-server 3.3.5 (OSP 6)';
-
-/** Reads users and permissions; the same in 3.3 and 3.10. */
-export const BROKER_LOOK = '{rabbit_auth_backend_internal:list_users(), rabbit_auth_backend_internal:list_permissions()}.';
-/** Where `BROKER_SET` finds one term {User, Password or keep, Tags, Vhost, Permissions or none}; readable by the broker alone. */
-export const BROKER_FILE = '/var/lib/rabbitmq/.tandem-user';
-const numbers = (text: string): string => [...Buffer.from(text)].join(',');
-/**
- * Makes or changes one user. Since 3.7 each function takes one argument more, who asks for it: function_exported tells.
- * RHEL's rabbitmqctl passes arguments through `su -c "..."`, so there is no quote, dollar or backslash in it. A failure
- * names its class and what is no secret.
- */
-export const BROKER_SET = `{ok, [{U, P, T, V, R}]} = file:consult([${numbers(BROKER_FILE)}]), M = rabbit_auth_backend_internal, `
-  + `Do = fun(F, A) -> case erlang:function_exported(M, F, length(A) + 1) of true -> apply(M, F, A ++ [<<${numbers('tandem')}>>]); false -> apply(M, F, A) end end, `
-  + 'Safe = fun(Part, F) -> try F() of {error, {no_such_vhost, _}} -> {failed, no_such_vhost}; {error, _} -> {failed, Part}; _ -> ok catch '
-  + '_:{no_such_vhost, _} -> {failed, no_such_vhost}; _:{error, {no_such_vhost, _}} -> {failed, no_such_vhost}; _:_ -> {failed, Part} end end, '
-  + 'lists:usort([Safe(user, fun() -> case {M:lookup_user(U), P} of {_, keep} -> ok; {{ok, _}, _} -> Do(change_password, [U, P]); _ -> Do(add_user, [U, P]) end end), '
-  + 'Safe(tags, fun() -> Do(set_tags, [U, [list_to_atom(X) || X <- T]]) end), '
-  + 'Safe(permissions, fun() -> case R of none -> Do(clear_permissions, [U, V]); {C, W, D} -> Do(set_permissions, [U, V, C, W, D]) end end)]).';
 
 /**
  * Every command the agent may start on a host, with every option. Nothing else starts, in tests too: a lab newer
@@ -124,4 +109,3 @@ export const COMMANDS: readonly Form[] = [
   act(POLICY, 'restorecon(8) of policycoreutils 2.2.5: -R', 'restorecon', '-R', { many: PATH }),
   act(COREUTILS, 'chcon(1) of coreutils 8.22: -h', 'chcon', '-h', /[a-z_]+:[a-z_]+:[a-z0-9_]+:[a-z0-9:,.-]+/, { many: PATH }),
 ];
-void [act, SYSTEMD, UTIL, COREUTILS, PATH];

@@ -1,9 +1,6 @@
 import { StepError } from '../../proto/errors.ts';
 import { COMMANDS, type Form } from './commands.ts';
 
-/** An argument pattern: a string is itself; a RegExp must match the whole argument; `many` takes the rest, one at least. */
-export type Pattern = string | RegExp | { many: RegExp };
-
 const whole = (pattern: RegExp, text: string): boolean => new RegExp(`^(?:${pattern.source})$`, pattern.flags).test(text);
 
 /** Whether argv is of the given form, argument by argument. */

@@ -21,11 +21,13 @@ export interface StepContext {
   scrubber: Scrubber;
   /** Milliseconds since the epoch after which what may be killed is killed; Infinity where nothing may. */
   deadlineMs: number;
-  emit(event: EventKind): void;
+  emit: (event: EventKind) => void;
 }
 
 const TEXT_LIMIT_BYTES = 16 * 1024 * 1024;
 const ABSENT = '.absent';
+/** A kept link counts, wherever it points. */
+const isThere = async (path: string): Promise<boolean> => await statPath(path) !== undefined;
 
 /** Name and number columns of /etc/passwd or /etc/group. */
 async function ids(path: string): Promise<[string, number][]> {
@@ -80,7 +82,7 @@ export function openHost(step: StepContext): Host {
     async remove(path) { await rm(bytes(path), { recursive: true, force: true }); },
     async save(path) {
       const keep = saved(path);
-      if (existsSync(keep) || existsSync(keep + ABSENT)) return;
+      if (await isThere(keep) || existsSync(keep + ABSENT)) return;
       await mkdir(join(step.folder, 'saved'), { recursive: true, mode: 0o700 });
       if (await statPath(path) === undefined) { writeFileSync(keep + ABSENT, ''); return; }
       await rm(`${keep}.part`, { recursive: true, force: true });
@@ -89,12 +91,13 @@ export function openHost(step: StepContext): Host {
     },
     async restore(path) {
       const keep = saved(path);
-      if (!existsSync(keep) && !existsSync(keep + ABSENT)) throw new StepError('precondition_failed', `no copy of ${path} was kept by this step`);
+      const kept = await isThere(keep);
+      if (!kept && !existsSync(keep + ABSENT)) throw new StepError('precondition_failed', `no copy of ${path} was kept by this step`);
       const staged = `${path}.tandem-restore`;
       await rm(bytes(staged), { recursive: true, force: true });
-      if (existsSync(keep)) await copyTree(keep, staged);
+      if (kept) await copyTree(keep, staged);
       await rm(bytes(path), { recursive: true, force: true });
-      if (existsSync(keep)) await rename(bytes(staged), bytes(path));
+      if (kept) await rename(bytes(staged), bytes(path));
     },
     async stepFolder() {
       await mkdir(step.folder, { recursive: true, mode: 0o700 });

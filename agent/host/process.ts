@@ -16,7 +16,7 @@ export interface ProcessContext {
   commandId: string;
   /** Milliseconds left for this step; Infinity where it must not be killed. */
   remainingMs(): number;
-  emit(event: EventKind): void;
+  emit: (event: EventKind) => void;
   outputFile(): string;
 }
 
@@ -90,7 +90,7 @@ export async function runOutliving(argv: string[], options: ActOptions, context:
       stdin: options.stdin === undefined ? 'ignore' : 'pipe', stdout: fd as 9, stderr: fd as 9, // the types know descriptors up to 9 only
     };
     const child = execa(file, args, wiring);
-    if (options.stdin !== undefined) child.stdin?.end(options.stdin);
+    if (options.stdin !== undefined) child.stdin.end(options.stdin);
     if (child.pid !== undefined) context.emit({ ...identity, pid: child.pid, startTicks: startTicks(child.pid) });
     const result = await child;
     if (result.exitCode === undefined && result.signal === undefined) throw new StepError('command_failed', `cannot start ${file}: ${result.shortMessage ?? ''}`);

@@ -14,7 +14,8 @@ const args = z.strictObject({
   to: absolutePath.optional().describe('Where to, when not to the same path; with a single path only'),
   protect: z.array(pathGlob).default([]).describe('Globs of paths on this host that stay as they are'),
   exclude: z.array(pathGlob).default([]).describe('Globs of paths on the source host that are left out'),
-  ownerMap: z.record(z.string(), accountName).default({}).describe('Owner on the source host (a name, or "#ID" where it had none) to local name'),
+  ownerMap: z.record(z.string(), accountName).default({}).describe('User on the source host (a name, or "#ID" where it had none) to local user'),
+  groupMap: z.record(z.string(), accountName).default({}).describe('The same for groups'),
   optional: z.boolean().default(false).describe('A path that the backup does not hold is no error'),
   once: z.boolean().default(false).describe('For the data of a service: fills an empty folder, leaves a receipt in it, and never touches it again'),
 }).refine(({ to, paths }) => to === undefined || (paths.length === 1 && !/[*?]/.test(paths[0] ?? '')), { message: '`to` goes with exactly one path and no glob', path: ['to'] })

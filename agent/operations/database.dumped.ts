@@ -75,7 +75,7 @@ async function look(probe: Probe, a: Args): Promise<Finding> {
   const whole = record !== undefined && await probe.stat(a.to) !== undefined && await probe.sha256(a.to) === record.sha256;
   const found = { version, dump: whole ? record.version : 'none' };
   if (!a.at.map(String).includes(version)) {
-    if (!whole && !isPast(a, version)) throw new StepError('precondition_failed', `schema ${a.schema} is at ${version}, which is neither ${a.at.join(', ')} nor known to be later`);
+    if (version === 'unknown' || (!whole && !isPast(a, version))) throw new StepError('precondition_failed', `schema ${a.schema} is at ${version}, which is neither ${a.at.join(', ')} nor known to be later`);
     return finding(found, [], `schema ${a.schema} is at ${version}, no longer at ${a.at.join(', ')}: ${whole ? `its dump of version ${record.version} stands in ${a.to}` : 'the state before is gone and no whole dump of it is left'}`);
   }
   const wrong = whole ? compareContent(new Map<string, TableContent>(Object.entries(record.tables)), await readContent(probe, a.defaultsFile, a.schema)) : [];

@@ -39,10 +39,10 @@ export const firewallReplaced = operation({
   },
   async apply(host, wanted) {
     for (const family of families(wanted)) {
-      const { tool, file } = FAMILIES[family], text = await fileText(host, wanted, family);
-      await keepLive(host, family);
+      const { tool, file } = FAMILIES[family], text = await fileText(host, wanted, family), live = await liveText(host, family);
+      await keepLive(host, family, live);
       await host.save(file);
-      await host.act([`${tool}-restore`], { stdin: text + await emptied(host, wanted, family) });
+      await host.act([`${tool}-restore`], { stdin: text + emptied(parseRules(text), parseRules(live)) });
       await host.writeFile(file, text, { mode: 0o600, uid: 0, gid: 0 });
     }
   },
@@ -52,8 +52,7 @@ export const firewallReplaced = operation({
       const text = await host.readFile(await keptPath(host, family));
       if (text === undefined) throw new StepError('precondition_failed', 'the rules that were loaded before are not on record');
       const before = parseRules(text), now = parseRules(await liveText(host, family));
-      const others = now.tables.filter(({ name }) => !before.tables.some((table) => table.name === name));
-      await host.act([`${FAMILIES[family].tool}-restore`], { stdin: text + render({ tables: others.map(({ name }) => ({ name, chains: [], rules: [] })) }, 'tables that had no rules before') });
+      await host.act([`${FAMILIES[family].tool}-restore`], { stdin: text + emptied(before, now) });
       await host.restore(FAMILIES[family].file);
     }
   },
@@ -102,14 +101,13 @@ function compare(what: string, found: string, wanted: string): Difference[] {
 }
 
 /** A second call keeps the first copy: after an interruption the rules loaded now may be the new ones. */
-async function keepLive(host: Host, family: Family): Promise<void> {
+async function keepLive(host: Host, family: Family, live: string): Promise<void> {
   const path = await keptPath(host, family);
-  if (await host.stat(path) === undefined) await host.writeFile(path, await liveText(host, family), { mode: 0o600 });
+  if (await host.stat(path) === undefined) await host.writeFile(path, live, { mode: 0o600 });
 }
 
-/** Tables that hold rules now and are not in the file: loaded empty, as they would be after a reboot. */
-async function emptied(host: Host, wanted: Args, family: Family): Promise<string> {
-  const want = await rulesOf(host, wanted, family), live = parseRules(await liveText(host, family));
+/** Tables that the kernel has and the new rules do not: loaded empty, as they would be after a reboot. */
+function emptied(want: RuleSet, live: RuleSet): string {
   const others = live.tables.filter(({ name }) => !want.tables.some((table) => table.name === name));
-  return others.length === 0 ? '' : render({ tables: others.map(({ name }) => ({ name, chains: [], rules: [] })) }, 'not in the file');
+  return others.length === 0 ? '' : render({ tables: others.map(({ name }) => ({ name, chains: [], rules: [] })) }, 'tables without rules');
 }

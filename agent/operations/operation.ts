@@ -42,7 +42,7 @@ export interface Operation<S extends ArgsSchema = ArgsSchema> {
 
 /** Gives an operation its inferred argument type; the catalogue holds them all as plain Operation. */
 export function operation<S extends ArgsSchema>(definition: Operation<S>): Operation {
-  return definition as unknown as Operation;
+  return definition;
 }
 
 /** A finding of what differs: satisfied exactly when nothing does. */

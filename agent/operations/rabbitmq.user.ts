@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Difference, Json } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { readBrokerUsers } from '../facts/broker.ts';
-import { BROKER_FILE, BROKER_SET } from '../host/commands.ts';
+import { BROKER_FILE, BROKER_SET } from '../parse/broker.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { asBinary } from '../parse/erlang.ts';
 import { finding, operation, type Finding } from './operation.ts';

@@ -45,7 +45,7 @@ export function parseRules(text: string): RuleSet {
     if (!known(open, chain ?? '')) fail(`chain ${chain ?? ''} is not declared in table ${open.name}`);
     open.rules.push({ chain: chain ?? '', tokens: tokens(rest ?? '', fail), text: rule, line: number });
   });
-  if (open !== undefined) throw new Error(`line ${String(text.split('\n').length)}: table ${(open as Table).name} has no COMMIT: the file is cut short`);
+  if (open !== undefined) throw new Error(`line ${String(text.split('\n').length)}: table ${(open).name} has no COMMIT: the file is cut short`);
   return { tables };
 }
 

@@ -10,6 +10,8 @@ const entry = z.strictObject({
   type: z.enum(['file', 'directory', 'symlink', 'other']).default('file'), content: z.string().default(''),
   mode: modeOf.default(0o644), uid: z.number().default(0), gid: z.number().default(0),
   mtimeS: z.number().default(1_400_000_000), linkTarget: z.string().optional(),
+  /** For a file too large to be written out here; else the content's. */
+  sizeBytes: z.number().optional(),
 });
 export type Entry = z.infer<typeof entry>;
 const fileOrText = z.union([z.string().transform((content) => entry.parse({ content })), entry]);
@@ -95,15 +97,15 @@ export function recordedHost(recording: Recording): RecordedHost {
 
   const host: RecordedHost = {
     files: tree, mayWrite: false, complaints,
-    left: () => [...commands.map((command) => command.argv.join(' ')), ...http.map((one) => one.request.url)],
+    left: () => [...commands.map((command) => command.argv.join(' ')), ...http.map((one) => one.request.url), ...amqp.map((one) => `AMQP log-in at ${one.address}`)],
     read: async (argv: string[], options?: RunOptions) => run(argv, 'read', options),
     act: async (argv, options) => run(argv, 'act', options),
     readFile: async (path) => tree.get(path)?.content,
     stat: async (path): Promise<FileStat | undefined> => {
       const found = tree.get(path);
       if (found === undefined) return below(path).length === 0 ? undefined : { type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeS: 0 };
-      const { type, mode, uid, gid, mtimeS, content, linkTarget } = found;
-      return { type, mode, uid, gid, mtimeS, sizeBytes: Buffer.byteLength(content), ...(linkTarget === undefined ? {} : { linkTarget }) };
+      const { type, mode, uid, gid, mtimeS, content, linkTarget, sizeBytes } = found;
+      return { type, mode, uid, gid, mtimeS, sizeBytes: sizeBytes ?? Buffer.byteLength(content), ...(linkTarget === undefined ? {} : { linkTarget }) };
     },
     list: async (path) => [...new Set([...tree.keys()].filter((name) => name.startsWith(posix.join(path, '/'))).map((name) => name.slice(posix.join(path, '/').length).split('/')[0] ?? ''))].filter(Boolean).sort(),
     sha256: async (path) => createHash('sha256').update(at(path).content).digest('hex'),

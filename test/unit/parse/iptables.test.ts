@@ -88,7 +88,7 @@ describe('the canonical form', () => {
 
 describe('whether a new connection gets in', () => {
   const judge = (...rules: string[]): boolean => admits(parseRules(filter(...rules)), COORDINATOR).allowed;
-  const REJECT = '-A INPUT -j REJECT --reject-with icmp-host-prohibited';
+  const REJECT = '-A INPUT -j REJECT --reject-with icmp-host-prohibited', ESTABLISHED = '-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT';
   test('Red Hat\'s default rules let only ssh in', () => {
     const rules = parseRules(sample('rhel7-default.rules'));
     expect(admits(rules, COORDINATOR)).toEqual({ allowed: false, because: REJECT });
@@ -106,7 +106,15 @@ describe('whether a new connection gets in', () => {
     [true, []],
     [false, [REJECT]],
     [true, ['-A INPUT -p tcp -m tcp --dport 7443 -j ACCEPT', REJECT]],
-    [true, ['-A INPUT -s 10.77.0.0/24 -p tcp -m state --state NEW -m tcp --dport 7443 -j ACCEPT', REJECT]],
+    [true, [ESTABLISHED, '-A INPUT -s 10.77.0.0/24 -p tcp -m state --state NEW -m tcp --dport 7443 -j ACCEPT', REJECT]],
+    // the first packet alone is not a connection
+    [false, ['-A INPUT -s 10.77.0.0/24 -p tcp -m state --state NEW -m tcp --dport 7443 -j ACCEPT', REJECT]],
+    [false, ['-A INPUT -p tcp -m tcp --dport 7443 --syn -j ACCEPT', REJECT]],
+    [false, ['-A INPUT -p tcp -m tcp --dport 7443 -j ACCEPT', '-A OUTPUT -d 10.0.0.0/8 -j DROP']],
+    [true, ['-A INPUT -p tcp -m tcp --dport 7443 -j ACCEPT', '-A OUTPUT -p tcp -m tcp --sport 7443 -j ACCEPT', '-A OUTPUT -j DROP']],
+    [true, ['-A INPUT -p tcp -m tcp --dport 7443 -j ACCEPT', '-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT', '-A OUTPUT -j DROP']],
+    [false, ['-A INPUT -p tcp -m tcp --dport 7443 -j ACCEPT', '-A OUTPUT -o eth0 -m state --state ESTABLISHED -j ACCEPT', '-A OUTPUT -j DROP']],
+    [true, ['-A INPUT -p tcp -m tcp --dport 7443 -j ACCEPT', '-A OUTPUT -o lo -j DROP', '-A OUTPUT -m state --state NEW -j DROP']],
     [false, ['-A INPUT -s 10.78.0.0/24 -p tcp -m tcp --dport 7443 -j ACCEPT', REJECT]],
     [false, ['-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT', REJECT]],
     [false, ['-A INPUT -i lo -j ACCEPT', '-A INPUT -p icmp -j ACCEPT', REJECT]],
@@ -125,6 +133,7 @@ describe('whether a new connection gets in', () => {
     [true, ['-A INPUT ! -s 10.77.0.254/32 -j DROP', '-A INPUT -j ACCEPT', REJECT]],
     [false, ['-A INPUT ! -s 10.77.0.1/32 -j DROP', '-A INPUT -j ACCEPT']],
     [true, ['-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j DROP', '-A INPUT -j ACCEPT']],
+    [false, ['-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j DROP', '-A INPUT -j ACCEPT']],
     [true, ['-A INPUT -p tcp -m tcp --tcp-flags SYN,RST SYN,RST -j DROP', '-A INPUT -j ACCEPT']],
   ])('%s: %j', (allowed, rules) => { expect(judge(...rules)).toBe(allowed); });
   test('a policy counts, and the other tables on the way in', () => {

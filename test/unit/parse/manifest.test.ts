@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseManifest } from '../../../agent/parse/manifest.ts';
@@ -15,6 +17,21 @@ describe('a manifest', () => {
     expect([host, mode]).toEqual(['controller.example.test', 'cold']);
     expect(entries[1]).toMatchObject({ type: 'f', mode: 0o640, uid: 163, owner: 'keystone', path: '/etc/a\nb\xff%', linkGroup: '64:12', target: undefined, sha256: SHA });
     expect(entries[2]).toMatchObject({ type: 'l', target: '-' });
+  });
+  test('of the lab\'s capture script: names of every kind, links, sparse files', () => {
+    const { host, entries } = parseManifest(readFileSync(join(import.meta.dirname, '../../fixtures/parse/manifest/lab-compute1.tsv'), 'utf8'));
+    const odd = (name: string) => entries.find(({ path }) => path === `/etc/tandem-lab-odd/${name}`);
+    expect(host).toBe('compute1.example.test');
+    expect(odd('with\nnewline')?.type).toBe('f');
+    expect(odd('latin1-\xe9\xff')?.type).toBe('f');
+    expect(odd('link\nodd')?.target).toBe('target\twith\ntab');
+    expect(odd('link-dash')?.target).toBe('-');
+    expect(odd('hard-one')?.linkGroup).toBe(odd('hard two')?.linkGroup);
+    expect(odd('unknown-ids')).toMatchObject({ uid: 4242, gid: 4243, owner: undefined, group: undefined });
+    expect(odd('setuid')?.mode).toBe(0o4755);
+    const sparse = odd('sparse');
+    expect((sparse?.blocks512 ?? 0) * 512).toBeLessThan(sparse?.sizeBytes ?? 0);
+    expect(entries.filter(({ type }) => type === 'p')).toHaveLength(1);
   });
   test('an id without a name has none', () => { expect(parseManifest(manifest(entry('/a', { 4: '-' }))).entries[0]?.owner).toBeUndefined(); });
   test.each([

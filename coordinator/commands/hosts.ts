@@ -1,0 +1,52 @@
+import { Command } from 'commander';
+import Table from 'cli-table3';
+import { styleText } from 'node:util';
+import type { Context } from '../context.ts';
+import { readSite } from '../input/files.ts';
+import type { Link } from '../link.ts';
+import { EXIT } from '../run.ts';
+import type { SiteHost } from '../site.ts';
+import { ANY, credentials, withLinks } from './links.ts';
+
+/** What one host says of itself, in one row. */
+interface Row { host: string; role: string; address: string; agentVersion: string; reachable: boolean; grade: string; reason: string }
+
+const TIMEOUT_S = 5;
+
+export function hostsCommand(context: Context): Command {
+  return new Command('hosts').description('Show every host: role, address, agent, whether it answers, its health in one word.')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  tandem hosts')
+    .action(async ({ json }: { json?: true }) => {
+      const site = readSite(context.siteFile());
+      const rows = await withLinks(site.hosts, credentials(context, site, ANY), async (links) => await Promise.all(site.hosts.map(async (host) => await rowOf(host, links.get(host.name) as Link))));
+      context.say(json === true ? JSON.stringify(rows, null, 2) : tableOf(rows));
+      const away = rows.filter((row) => !row.reachable);
+      if (away.length > 0) context.finish(EXIT.unreachable);
+      context.tell(away.length === 0 ? 'Next: tandem health shows why a grade is what it is; tandem plan decides the steps.' : away.map((row) => `${row.host}: ${row.reason}`).join('\n'));
+    });
+}
+
+async function rowOf(host: SiteHost, link: Link): Promise<Row> {
+  const row = { host: host.name, role: host.role, address: `${host.address}:${String(host.port)}` };
+  try {
+    const { health } = await link.call('GetHealth', {}, TIMEOUT_S) as { health: { agentVersion: string; grade: string } };
+    return { ...row, agentVersion: health.agentVersion, reachable: true, grade: health.grade, reason: '' };
+  } catch (error) {
+    return { ...row, agentVersion: '', reachable: false, grade: '', reason: (error as Error).message };
+  }
+}
+
+const GRADES = { ok: 'green', warn: 'yellow', critical: 'red', unknown: 'magenta' } as const;
+export const styledGrade = (grade: string): string => (grade in GRADES ? styleText(GRADES[grade as keyof typeof GRADES], grade) : grade);
+
+/** A table without lines, so that it can be read by awk too. */
+export function plainTable(head: string[], rows: string[][]): string {
+  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
+  const table = new Table({ head, chars: none, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
+  table.push(...rows);
+  return table.toString().split('\n').map((line) => line.trimEnd()).join('\n');
+}
+
+const tableOf = (rows: Row[]): string => plainTable(['HOST', 'ROLE', 'ADDRESS', 'AGENT', 'REACHABLE', 'GRADE'],
+  rows.map((row) => [row.host, row.role, row.address, row.agentVersion, row.reachable ? 'yes' : styleText('red', 'no'), styledGrade(row.grade)]));

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Argument, Command, Option } from 'commander';
+import type { Context } from '../context.ts';
+import { besideSite, readSite } from '../input/files.ts';
+import { SITE_NAME, type Role } from '../pki/checks.ts';
+import { initPki, issueFor } from '../pki/folder.ts';
+import { nearest } from '../input/problem.ts';
+import type { Site } from '../site.ts';
+import { invalid, ipAddress, matching } from './values.ts';
+
+interface Options { dir?: string; name?: string; role: Role; address: string[] }
+
+/** The site file where there is one; the authority may be made before it. */
+const siteOf = (context: Context): Site | undefined => (context.siteGiven() || existsSync(context.siteFile()) ? readSite(context.siteFile()) : undefined);
+const folderOf = (context: Context, site: Site | undefined, dir: string | undefined): string => dir ?? (site === undefined ? 'pki' : besideSite(context.siteFile(), site.pki));
+
+export function pkiCommand(context: Context): Command {
+  const pki = new Command('pki').description("The site's own certificates; works with no network.")
+    .addHelpText('after', '\nExamples:\n  tandem pki init --name mysite\n  tandem pki issue controller --address 10.77.0.1');
+  pki.command('init').description("Make the site's authority and its operator: ca.crt, ca.key, operator.crt, operator.key.")
+    .option('--name <site>', 'name of the site (default: the one in the site file)', matching(SITE_NAME, 'a name of small letters, digits, "-" and "_"'))
+    .option('--dir <folder>', 'where to put them (default: the pki folder of the site file, else ./pki)')
+    .addHelpText('after', '\nExample:\n  tandem pki init --name mysite --dir ./pki')
+    .action(async ({ name, dir }: Options) => {
+      const site = name === undefined || dir === undefined ? siteOf(context) : undefined;
+      const siteName = name ?? site?.name;
+      if (siteName === undefined) throw invalid('no site name', '--name SITE, or a site file (tandem init writes one)');
+      const folder = folderOf(context, site, dir);
+      await initPki(folder, siteName, Date.now());
+      context.say(`Made the authority of site ${siteName} and its operator in ${folder}. Keep ${join(folder, 'ca.key')} safe: whoever has it can steer every host.`);
+      context.say('Next: tandem pki issue HOST for each host.');
+    });
+  pki.command('issue').description('Make a certificate for a host, or for a person who runs or watches.')
+    .addArgument(new Argument('<name>', 'name of the host in the site file, or of the person').argParser(matching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name of small letters, digits and "-"')))
+    .addOption(new Option('--role <role>', 'what the holder is').choices(['agent', 'operator', 'observer']).default('agent'))
+    .option('--address <ip>', 'a further address that the host may be dialled at (repeat for more)', (text: string, before: string[]) => [...before, ipAddress(text)], [])
+    .option('--dir <folder>', 'folder of the authority (default: the pki folder of the site file, else ./pki)')
+    .addHelpText('after', '\nExamples:\n  tandem pki issue controller --address 10.77.0.1\n  tandem pki issue ann --role observer')
+    .action(async (name: string, { dir, role, address }: Options) => {
+      const site = dir === undefined ? siteOf(context) : undefined;
+      if (role !== 'agent' && address.length > 0) throw invalid('--address', 'it for hosts only: people are not dialled');
+      const { issued } = await issueFor(folderOf(context, site, dir), role, name, address, Date.now());
+      const hosts = site?.hosts.map((host) => host.name) ?? [];
+      if (role === 'agent' && site !== undefined && !hosts.includes(name)) context.tell(`Note: ${context.siteFile()} has no host "${name}"${nearest(name, hosts) === undefined ? '' : `; did you mean "${nearest(name, hosts) as string}"?`}`);
+      context.say(`Made ${join(issued, `${role}.crt`)}.`);
+      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (ca.crt, agent.crt, agent.key), then there: systemctl restart tandem-agent` : `Next: give ${issued}/ to ${name}, whose site file names it as its pki folder.`);
+    });
+  return pki;
+}

@@ -1,0 +1,21 @@
+import { writeFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import type { Context } from '../context.ts';
+import { reportText } from '../report/text.ts';
+import { storedRun } from './stored-run.ts';
+
+interface Options { format: 'text' | 'json' | 'junit'; out?: string }
+
+export function reportCommand(context: Context): Command {
+  return new Command('report').description('Show what a run did: every step of every host, from its plan and its journal alone.')
+    .argument('[run]', 'run id (default: the latest run)')
+    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'junit']).default('text'))
+    .option('--out <file>', 'write to this file')
+    .addHelpText('after', '\nExamples:\n  tandem report\n  tandem report 20261124-114603-k3f --format junit --out run.xml')
+    .action((id: string | undefined, { out }: Options) => {
+      const { report } = storedRun(context, id);
+      const text = reportText(report);
+      if (out === undefined) context.say(text);
+      else writeFileSync(out, `${text}\n`);
+    });
+}

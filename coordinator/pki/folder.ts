@@ -1,0 +1,60 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError, problem } from '../input/problem.ts';
+import { createAuthority, issue, type KeyPair } from './certificates.ts';
+import { checkIdentity, checkIssuer, type Holder, type Role } from './checks.ts';
+import type { PemFile } from './pem.ts';
+
+/** Throws InputError where there is no such file. */
+function readPem(file: string, expected: string): PemFile {
+  if (!existsSync(file)) throw new InputError([problem({ file, line: 1, column: 1 }, 'no file', expected)]);
+  return { file, text: readFileSync(file, 'utf8'), mode: statSync(file).mode & 0o777 };
+}
+
+/** Never overwrites: a key that is lost is lost. */
+function write(path: string, text: string, mode: number): void {
+  try { writeFileSync(path, text, { mode, flag: 'wx' }); } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new InputError([problem({ file: path, line: 1, column: 1 }, 'a file', 'none: keys and certificates are never overwritten (move it away first)')]);
+  }
+}
+
+function writePair(folder: string, name: string, pair: KeyPair): void {
+  write(join(folder, `${name}.key`), pair.keyPem, 0o600);
+  write(join(folder, `${name}.crt`), pair.certificatePem, 0o644);
+}
+
+/** A site's new authority and its first operator, in `folder`. Throws InputError when there is one already. */
+export async function initPki(folder: string, site: string, nowMs: number): Promise<void> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const authority = await createAuthority(site, nowMs);
+  writePair(folder, 'ca', authority);
+  writePair(folder, 'operator', await issue(authority, 'operator', site, 'operator', nowMs));
+}
+
+/** Files for one holder under issued/NAME, ready to be copied as they are. Returns that folder and the site. */
+export async function issueFor(folder: string, role: Role, name: string, addresses: string[], nowMs: number): Promise<{ issued: string; site: string }> {
+  const ca = readPem(join(folder, 'ca.crt'), "the site's authority (tandem pki init makes one)");
+  const caKey = readPem(join(folder, 'ca.key'), "the authority's key: certificates are issued where it is kept");
+  const { site } = checkIssuer(ca, caKey, nowMs);
+  const issued = join(folder, 'issued', name);
+  mkdirSync(issued, { recursive: true, mode: 0o700 });
+  writePair(issued, role, await issue({ certificatePem: ca.text, keyPem: caKey.text }, role, site, name, nowMs, addresses));
+  write(join(issued, 'ca.crt'), ca.text, 0o644);
+  return { issued, site };
+}
+
+export interface Credentials { ca: Buffer; certificate: Buffer; key: Buffer; holder: Holder }
+
+/**
+ * What this coordinator shows the agents: operator.crt and operator.key of the folder, else observer.crt and
+ * observer.key. Throws InputError with what is wrong with them, before anything is dialled.
+ */
+export function readCredentials(folder: string, roles: readonly Role[], site: string, nowMs: number): Credentials {
+  const name = !existsSync(join(folder, 'operator.crt')) && existsSync(join(folder, 'observer.crt')) ? 'observer' : 'operator';
+  const ca = readPem(join(folder, 'ca.crt'), "the certificate of the site's authority (tandem pki init makes one)");
+  const own = readPem(join(folder, `${name}.crt`), `a certificate of role ${roles.join(' or ')} (tandem pki issue NAME --role ${roles[0] as string})`);
+  const ownKey = readPem(join(folder, `${name}.key`), `the key of ${own.file}`);
+  const holder = checkIdentity(ca, own, ownKey, roles, site, nowMs);
+  return { ca: Buffer.from(ca.text), certificate: Buffer.from(own.text), key: Buffer.from(ownKey.text), holder };
+}

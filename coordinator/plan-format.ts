@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { Json } from '../proto/events.ts';
+
+/** The plan as it is stored, printed as JSON and carried out. */
+export interface PlanStep {
+  id: string;
+  /** Rows of the procedure that this step carries: its own and those it names. */
+  rows: string[];
+  title: string;
+  operation: string;
+  args: Json;
+  sentence: string;
+  timeoutS: number;
+  mayKill: boolean;
+  /** false: an assertion, which only looks. */
+  changes: boolean;
+  /** true: it can be undone. */
+  reverts: boolean;
+  /** Keys (`id@host`) of steps that must have succeeded before. */
+  needs: string[];
+  human?: string;
+  /** Set when the plan itself decides that nothing is done here, with the reason. */
+  skip?: { reason: string };
+}
+export interface PlanHost { name: string; role: string; address: string; port: number; fqdn: string }
+export interface PlanStage {
+  phase: string;
+  stage: string;
+  strategy: 'parallel' | 'serial';
+  limit?: number;
+  /** Hosts that may fail before the stage stops: a count or a percentage. */
+  maxFailures: number | string;
+  hosts: { host: string; steps: PlanStep[] }[];
+}
+export interface Plan {
+  format: 1;
+  /** sha256 of the canonical JSON of everything else in the plan. */
+  digest: string;
+  site: string;
+  runbook: { name: string; title: string; digest: string };
+  catalogueDigest: string;
+  inputs: { path: string; sha256: string }[];
+  hosts: PlanHost[];
+  stages: PlanStage[];
+}
+
+/** A step's name across hosts. */
+export const stepKey = (id: string, host: string): string => `${id}@${host}`;
+
+/** Says whether a stored plan is the one its digest names: nobody has changed it since it was made. */
+export function digestHolds(plan: Plan): boolean {
+  const { digest, ...content } = plan;
+  return digest === digestOf(content);
+}
+
+export const digestOf = (value: unknown): string => createHash('sha256').update(canonicalize(value) ?? '').digest('hex');

@@ -1,0 +1,88 @@
+import type { Json } from '../proto/events.ts';
+import type { Operation } from '../agent/operations/catalogue.ts';
+import { evaluate, type Fault } from './expression.ts';
+import { check } from './input/check.ts';
+import { nearest, oneOf, problem, type Problem } from './input/problem.ts';
+import type { PlanStep } from './plan-format.ts';
+import type { Step } from './runbook.ts';
+import type { SiteHost } from './site.ts';
+import { fill, type Roots, scalarStart } from './values.ts';
+
+export interface Compiled { steps: PlanStep[]; problems: Problem[] }
+
+/** One step of the runbook on one host: none, one or (with `each`) several steps of the plan. */
+export function compileStep(step: Step, host: SiteHost, roots: Roots, operations: readonly Operation[]): Compiled {
+  const operation = operations.find((entry) => entry.name === step.operation);
+  if (operation === undefined) {
+    const names = operations.map((entry) => entry.name);
+    return { steps: [], problems: [problem(step.at(['operation']), `unknown operation "${step.operation}"`, oneOf(names), nearest(step.operation, names))] };
+  }
+  if (step.each === undefined) return compileOne(step, step.id, host, roots, operation);
+  const list = evaluate(step.each, roots, 'list');
+  if ('fault' in list) return { steps: [], problems: [faultProblem(step, 'each', list.fault, host)] };
+  const elements = list.value as unknown[];
+  if (elements.length === 0) return { steps: [skipped(step, step.id, operation, step.why ?? `${step.each} gives nothing`)], problems: [] };
+  const ids = elementIds(step.id, elements);
+  const each = elements.map((element, index) => compileOne(step, ids[index] as string, host, { ...roots, each: element }, operation));
+  return { steps: each.flatMap((one) => one.steps), problems: each.flatMap((one) => one.problems) };
+}
+
+function compileOne(step: Step, id: string, host: SiteHost, roots: Roots, operation: Operation): Compiled {
+  let skip: string | undefined;
+  if (step.when !== undefined) {
+    const decided = evaluate(step.when, roots, 'boolean');
+    if ('fault' in decided) return { steps: [], problems: [faultProblem(step, 'when', decided.fault, host)] };
+    if (decided.value === false) skip = step.why ?? `${step.when} is false`;
+  }
+  const filled = argsOf(step, host, roots);
+  // What a step that is left out would have done may rest on facts that are not there: that is why it is left out.
+  const onlyFactsMissing = filled.unknown.length > 0 && filled.unknown.every((path) => path.startsWith('captured.'));
+  if (skip !== undefined && onlyFactsMissing) return { steps: [skipped(step, id, operation, skip)], problems: [] };
+  if (filled.problems.length > 0) return { steps: [], problems: filled.problems };
+  const checked = check(filled.value, operation.args, (path, part) => step.at(['with', ...path], part));
+  if ('problems' in checked) return { steps: [], problems: checked.problems };
+  const planned = { ...base(step, id, operation), args: checked.value as Json, sentence: operation.describe(checked.value) };
+  return { steps: [skip === undefined ? planned : { ...planned, skip: { reason: skip } }], problems: [] };
+}
+
+/** Arguments with their references replaced; each problem says for which host, since only some may have it. */
+function argsOf(step: Step, host: SiteHost, roots: Roots): { value: unknown; problems: Problem[]; unknown: string[] } {
+  const node = step.source.node([...step.path, 'with']);
+  if (node === undefined || step.source.node([...step.path])?.range?.[0] === node.range?.[0]) return { value: {}, problems: [], unknown: [] };
+  const filled = fill(node, step.source, roots);
+  return { ...filled, problems: filled.problems.map((p) => problem(p, p.found, `${p.expected} (host ${host.name})`, p.nearest)) };
+}
+
+function base(step: Step, id: string, operation: Operation): Omit<PlanStep, 'args' | 'sentence'> {
+  return {
+    id, rows: [...new Set([rowOf(id), ...step.rows])], title: step.title, operation: operation.name,
+    timeoutS: step.timeoutS ?? operation.timeoutS, mayKill: operation.mayKill,
+    changes: operation.apply !== undefined, reverts: operation.revert !== undefined,
+    needs: step.needs, ...(step.human === undefined ? {} : { human: step.human }),
+  };
+}
+
+const skipped = (step: Step, id: string, operation: Operation, reason: string): PlanStep => ({ ...base(step, id, operation), args: {}, sentence: step.title, skip: { reason } });
+
+/** The procedure's row that a step id names: C16.user is part of row C16. */
+export const rowOf = (id: string): string => id.split('.')[0] as string;
+
+function faultProblem(step: Step, key: 'when' | 'each', fault: Fault, host: SiteHost): Problem {
+  const node = step.source.node([...step.path, key]);
+  const place = node === undefined ? step.at([key]) : step.source.at(scalarStart(node, step.source) + fault.offset);
+  return problem(place, `${fault.found} in \`${key}\``, `${fault.expected} (host ${host.name})`, fault.nearest);
+}
+
+/** Ids of a repeated step, from the element's own name where it has one: C6 becomes C6.vg1, C16.user becomes C16.user-alice. */
+function elementIds(id: string, elements: unknown[]): string[] {
+  const used = new Set<string>();
+  return elements.map((element, index) => {
+    const name = typeof element === 'string' ? element : element !== null && typeof element === 'object' && 'name' in element ? String(element.name) : String(index + 1);
+    const slug = name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 20);
+    const stem = `${id}${id.includes('.') ? '-' : '.'}${slug}`;
+    const unique = used.has(stem) ? `${stem}-${index + 1}` : stem;
+    used.add(unique);
+    return unique;
+  });
+}
+

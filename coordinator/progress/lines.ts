@@ -1,0 +1,19 @@
+import type { Event, Finished } from '../../proto/events.ts';
+import type { Plan, PlanStep } from '../plan.ts';
+import { detailLines, styledResult } from '../report/text.ts';
+import { durationText } from '../report/words.ts';
+
+type Differences = Extract<Event, { kind: 'checked' }>['differences'];
+
+/** One line for a step that finished; where it failed, or is a dry run's finding, what is known of it below. */
+export function finishedLines(host: string, step: PlanStep | undefined, finished: Finished, differences: Differences): string[] {
+  const time = finished.result === 'skipped' ? '' : ` (${durationText(finished.durationMs)})`;
+  const head = `${host} ${finished.step} ${styledResult(finished.result)}  ${step?.sentence ?? ''}${time}`;
+  if (finished.result === 'changed' || finished.result === 'unchanged') return [head];
+  return [head, ...detailLines({ ...finished, differences }).map((line) => `    ${line}`)];
+}
+
+/** Steps of the plan by host and id. */
+export function stepsByKey(plan: Plan): Map<string, PlanStep> {
+  return new Map(plan.stages.flatMap((stage) => stage.hosts.flatMap(({ host, steps }) => steps.map((step) => [`${step.id}@${host}`, step] as const))));
+}

@@ -1,0 +1,114 @@
+import type { Failure } from '../../proto/errors.ts';
+import type { Difference, Event, Result } from '../../proto/events.ts';
+import type { Plan, PlanStep } from '../plan.ts';
+import type { RunRecord } from '../store/runstore.ts';
+
+/** One step on one host as the journal tells it. Times are milliseconds since the epoch. */
+export interface StepReport {
+  id: string;
+  rows: string[];
+  phase: string;
+  stage: string;
+  title: string;
+  sentence: string;
+  operation: string;
+  /** `waiting` while the run goes on; `unknown` where the host was left before it told a result. */
+  result: Result | 'waiting';
+  /** Why: a skip's, a failure's, an unknown's. */
+  reason: string;
+  code: string;
+  /** What differed from what was wanted when the step looked first. */
+  differences: Difference[];
+  failure: Failure | null;
+  beganMs: number | null;
+  endedMs: number | null;
+  durationMs: number;
+  canBeUndone: boolean;
+  /** false: an assertion, which only looks. */
+  changes: boolean;
+}
+export interface HostReport { host: string; role: string; steps: StepReport[]; counts: Counts; notes: string[] }
+export type Counts = Partial<Record<StepReport['result'], number>>;
+export interface RunReport {
+  format: 1;
+  run: string;
+  site: string;
+  runbook: string;
+  title: string;
+  planDigest: string;
+  mode: 'check' | 'apply';
+  attempt: number;
+  by: string;
+  beganMs: number;
+  /** null while the run goes on, or when its coordinator left it. */
+  endedMs: number | null;
+  exitCode: number | null;
+  reason: string;
+  counts: Counts;
+  hosts: HostReport[];
+  notes: string[];
+}
+
+interface Trace { last: Event; checked?: Extract<Event, { kind: 'checked' }>; beganMs: number; finished?: Extract<Event, { kind: 'finished' }> }
+
+/** A run from its plan and its journal alone. Throws when the journal does not begin a run. */
+export function reportOf(run: string, plan: Plan, records: readonly RunRecord[]): RunReport {
+  const begun = records.findLast((record) => record.type === 'begun');
+  if (begun === undefined) throw new Error(`the journal of run ${run} has no beginning`);
+  const since = records.slice(records.indexOf(begun));
+  const ended = since.find((record) => record.type === 'ended');
+  const notes = (host: string): string[] => since.flatMap((record) => (record.type === 'note' && record.host === host ? [record.text] : []));
+  const traces = tracesOf(records);
+  const hosts = plan.hosts.map(({ name, role }): HostReport => {
+    const steps = plan.stages.flatMap((stage) => stage.hosts.filter((on) => on.host === name).flatMap((on) => on.steps.map((step) => (
+      stepReport(step, stage, traces.get(`${step.id}@${name}`), notes(name), ended?.reason)))));
+    return { host: name, role, steps, counts: countsOf(steps), notes: notes(name) };
+  });
+  return {
+    format: 1, run, site: plan.site, runbook: plan.runbook.name, title: plan.runbook.title, planDigest: plan.digest,
+    mode: begun.mode, attempt: begun.attempt, by: begun.by, beganMs: begun.timeMs,
+    endedMs: ended?.timeMs ?? null, exitCode: ended?.exitCode ?? null, reason: ended?.reason ?? '',
+    counts: countsOf(hosts.flatMap((host) => host.steps)), hosts, notes: notes(''),
+  };
+}
+
+/** By step and host: a later attempt's events replace those of an earlier one. */
+function tracesOf(records: readonly RunRecord[]): Map<string, Trace> {
+  const traces = new Map<string, Trace>();
+  for (const record of records) {
+    if (record.type !== 'event' || record.event.step === '') continue;
+    const { host, event } = record;
+    const key = `${event.step}@${host}`;
+    const before = traces.get(key);
+    const trace = before === undefined || before.last.command !== event.command ? { last: event, beganMs: event.timeMs } : before;
+    trace.last = event;
+    if (event.kind === 'checked') { trace.checked = event; trace.beganMs = event.timeMs; }
+    if (event.kind === 'finished') trace.finished = event;
+    traces.set(key, trace);
+  }
+  return traces;
+}
+
+/** `endReason` is set once the run has ended. */
+function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: string }, trace: Trace | undefined, notes: string[], endReason: string | undefined): StepReport {
+  const { id, rows, title, sentence, operation, reverts, changes } = step;
+  const base = { id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, code: '', failure: null, differences: trace?.checked?.differences ?? [], beganMs: null, endedMs: null, durationMs: 0 };
+  if (step.skip !== undefined) return { ...base, result: 'skipped', reason: `by the plan: ${step.skip.reason}` };
+  if (trace?.finished !== undefined) {
+    const { result, reason, code, failure, durationMs, timeMs } = trace.finished;
+    return { ...base, result, reason, code, failure, durationMs, beganMs: timeMs - durationMs, endedMs: timeMs };
+  }
+  if (trace !== undefined && trace.last.kind !== 'accepted') {
+    return { ...base, result: endReason === undefined ? 'waiting' : 'unknown', reason: 'begun, and no result has come back', beganMs: trace.beganMs };
+  }
+  if (endReason === undefined) return { ...base, result: 'waiting', reason: '' };
+  const own = notes.find((text) => text.startsWith(`${id} `));
+  if (trace !== undefined) return { ...base, result: 'unknown', reason: `sent to the host, and no result has come back (${endReason})` };
+  return { ...base, result: 'skipped', reason: own ?? `the run ended before it: ${endReason === '' ? 'done' : endReason}` };
+}
+
+function countsOf(steps: readonly StepReport[]): Counts {
+  const counts: Counts = {};
+  for (const { result } of steps) counts[result] = (counts[result] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,47 @@
+import type { Counts, RunReport, StepReport } from './model.ts';
+
+const ORDER = ['changed', 'would_change', 'unchanged', 'reverted', 'failed', 'interrupted', 'unknown', 'skipped', 'waiting'] as const;
+const WORDS: Record<StepReport['result'], string> = {
+  changed: 'changed', would_change: 'would change', unchanged: 'unchanged', reverted: 'reverted', failed: 'FAILED',
+  interrupted: 'INTERRUPTED', unknown: 'UNKNOWN', skipped: 'skipped', waiting: 'waiting',
+};
+
+export const resultWord = (result: StepReport['result']): string => WORDS[result];
+
+/** "12 changed, 3 unchanged, 1 FAILED". */
+export function countsText(counts: Counts): string {
+  const parts = ORDER.flatMap((result) => (counts[result] === undefined ? [] : [`${String(counts[result])} ${WORDS[result]}`]));
+  return parts.length === 0 ? 'no steps' : parts.join(', ');
+}
+
+/** "0.3 s", "42 s", "3 min 20 s". */
+export function durationText(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** What a run came to, in words, by its exit code; null is a run without an end. */
+export function verdictText({ exitCode, reason, mode }: Pick<RunReport, 'exitCode' | 'reason' | 'mode'>): string {
+  switch (exitCode) {
+    case null: return 'not ended';
+    case 0: return mode === 'check' ? 'dry run done, nothing was changed' : 'done';
+    case 3: return `failed (${reason})`;
+    case 5: return `a host could not be reached (${reason})`;
+    case 8: return `waits for a person (${reason})`;
+    case 130: return reason;
+    default: return `ended with exit code ${exitCode} (${reason})`;
+  }
+}
+
+/** What to do next, one sentence a line. */
+export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'run'>): string[] {
+  const { exitCode, mode, run } = report;
+  if (exitCode === null) return [`tandem status ${run} asks the hosts how far they are; tandem stop ${run} lets each finish its step and go no further.`];
+  if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
+  const again = mode === 'check' ? 'tandem check' : 'tandem run';
+  if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}. What is done already is found done and left alone.`];
+  if (exitCode === 8) return ['Look at the host: nobody can tell from here on which side of the change it is. The step is safe to check again: tandem check.'];
+  if (exitCode === 130) return [`tandem status ${run} shows what is done; ${again} goes on from there: what is done already is found done and left alone.`];
+  return [`Mend the cause named above, then: tandem check, tandem run. What is done already is found done and left alone.`];
+}

