@@ -1,18 +1,31 @@
 import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
-import { JournalCorrupt } from '../proto/journal.ts';
+import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
+import { completionCommand } from './commands/completion.ts';
+import { factsCommand } from './commands/facts.ts';
+import { healthCommand } from './commands/health.ts';
 import { hostsCommand } from './commands/hosts.ts';
+import { initCommand } from './commands/init.ts';
+import { opCommand } from './commands/op.ts';
 import { pkiCommand } from './commands/pki.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { checkCommand, runCommand } from './commands/run.ts';
+import { runsCommand } from './commands/runs.ts';
+import { statusCommand } from './commands/status.ts';
+import { stopCommand } from './commands/stop.ts';
 import type { Context } from './context.ts';
+import { argumentProblem, ARGUMENTS, placeOf, pointAt } from './input/arguments.ts';
 import { InputError } from './input/problem.ts';
 import { AgentRefused, Unreachable } from './link.ts';
 import { EXIT, Locked } from './run.ts';
 import { stateFolder } from './store/local.ts';
 
-const COMMANDS = [pkiCommand, hostsCommand, planCommand, checkCommand, runCommand, reportCommand];
+/** In the order in which a site needs them. */
+const COMMANDS = [
+  initCommand, pkiCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
+  stopCommand, statusCommand, reportCommand, runsCommand, opCommand,
+];
 
 /** `tandem ...` save `tandem agent ...`: resolves with the exit code (coordinator/run.ts, EXIT). */
 export async function main(argv: string[]): Promise<number> {
@@ -22,6 +35,7 @@ export async function main(argv: string[]): Promise<number> {
     siteFile: () => program.opts<{ site: string }>().site,
     siteGiven: () => program.getOptionValueSource('site') !== 'default',
     stateFolder: () => stateFolder(program.opts<{ state?: string }>().state),
+    at: (word, offset) => placeOf(argv, word === undefined || !argv.includes(word) ? argv.length : argv.lastIndexOf(word), offset),
     say: (text) => { console.log(text); },
     tell: (text) => { console.error(text); },
     finish: (code) => { exitCode = code; },
@@ -31,12 +45,14 @@ export async function main(argv: string[]): Promise<number> {
     .option('--state <folder>', 'where plans and runs are kept (default: $XDG_STATE_HOME/tandem, else ~/.local/state/tandem)')
     .addHelpText('after', '\nExamples:\n  tandem init\n  tandem pki init\n  tandem plan\n  tandem check\n  tandem run\n  tandem report\n\nOn a host: tandem agent --help');
   for (const make of COMMANDS) program.addCommand(make(context));
-  everyCommand(program, (command) => { command.exitOverride(); });
+  program.addCommand(completionCommand(context, () => program));
+  // Commander ends the process and words its errors itself unless every single command is told not to.
+  everyCommand(program, (command) => { command.exitOverride().configureOutput({ outputError: () => undefined }); });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    return explain(error, context);
+    return explain(error, program, argv, context);
   }
 }
 
@@ -46,12 +62,20 @@ function everyCommand(command: Command, visit: (command: Command) => void): void
 }
 
 /** Says what went wrong in words; a stack trace only for what is a fault of this program. */
-function explain(error: unknown, { tell }: Context): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof InputError) { tell(error.message); return EXIT.usage; }
+function explain(error: unknown, program: Command, argv: string[], { tell }: Pick<Context, 'tell'>): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    if (error.code === 'commander.help') return EXIT.usage;
+    return explain(new InputError([argumentProblem(error, program, argv)]), program, argv, { tell });
+  }
+  if (error instanceof InputError) {
+    for (const each of error.problems) tell(each.file === ARGUMENTS ? `${each.message}\n${pointAt(argv, each)}` : each.message);
+    return EXIT.usage;
+  }
   if (error instanceof Locked) { tell(`${error.message}\n${error.lapsed ? 'Next: tandem status RUN shows how far that run is; the same command with --take-over takes the host.' : 'Next: wait for it, or: tandem stop RUN'}`); return EXIT.locked; }
   if (error instanceof Unreachable) { tell(`${error.message}\nNext: tandem hosts shows which hosts answer.`); return EXIT.unreachable; }
   if (error instanceof AgentRefused) { tell(error.message); return ['PERMISSION_DENIED', 'UNAUTHENTICATED'].includes(error.code) ? EXIT.usage : EXIT.failed; }
-  if (error instanceof JournalCorrupt) { tell(error.message); return EXIT.internal; }
+  // A full disk, a folder that is not there, no permission: the system's own words name the path.
+  if (error instanceof JournalCorrupt || error instanceof JournalFull || (error instanceof Error && 'syscall' in error)) { tell(`tandem: ${error.message}`); return EXIT.internal; }
   throw error;
 }

@@ -27,10 +27,10 @@ export async function select(probe: Probe, defaultsFile: string, ...statements: 
   }
 }
 
-/** A schema's version, as text; statement for `select`, its rows are ['version', VERSION]. */
-export function versionStatement(schema: string, place: { table: string; column: string; where: Record<string, string> }): string {
+/** A schema's version, as text; statement for `select`, its rows are [TAG, VERSION]. */
+export function versionStatement(schema: string, place: { table: string; column: string; where: Record<string, string> }, tag = 'version'): string {
   const where = Object.entries(place.where).map(([column, value]) => `\`${column}\` = '${value}'`).join(' AND ');
-  return `SELECT 'version', \`${place.column}\` FROM \`${schema}\`.\`${place.table}\`${where === '' ? '' : ` WHERE ${where}`}`;
+  return `SELECT '${tag}', \`${place.column}\` FROM \`${schema}\`.\`${place.table}\`${where === '' ? '' : ` WHERE ${where}`}`;
 }
 
 /** The one value of rows tagged `tag`; undefined when there is none or more than one. */

@@ -34,6 +34,10 @@ function judge(ran: Ran, options: RunOptions, timedOut: boolean): Ran {
   return ran;
 }
 
+function cannotStart(file: string, { code, shortMessage }: { code?: string | undefined; shortMessage?: string | undefined }): StepError {
+  return new StepError('command_failed', code === 'ENOENT' ? `there is no ${file} on this host` : `cannot start ${file}: ${shortMessage ?? ''}`);
+}
+
 /** Runs argv to its end and keeps its output whole. Throws StepError command_failed | timed_out. */
 export async function runToEnd(argv: string[], options: RunOptions, context: ProcessContext): Promise<Ran> {
   const [file = '', ...args] = asUser(argv, options.runAs);
@@ -44,7 +48,7 @@ export async function runToEnd(argv: string[], options: RunOptions, context: Pro
     ...(options.stdin === undefined ? { stdin: 'ignore' as const } : { input: options.stdin }),
   });
   if (result.isMaxBuffer) throw new StepError('command_failed', `${argv[0] ?? ''} printed more than ${String(READ_LIMIT_BYTES)} bytes and was stopped`);
-  if (result.exitCode === undefined && result.signal === undefined) throw new StepError('command_failed', `cannot start ${file}: ${result.shortMessage ?? ''}`);
+  if (result.exitCode === undefined && result.signal === undefined) throw cannotStart(file, result);
   const ran = { argv, exitCode: result.exitCode ?? -1, signal: result.timedOut ? '' : result.signal ?? '', stdout: result.stdout, stderr: result.stderr };
   return judge(ran, options, result.timedOut);
 }
@@ -93,7 +97,7 @@ export async function runOutliving(argv: string[], options: ActOptions, context:
     if (options.stdin !== undefined) child.stdin.end(options.stdin);
     if (child.pid !== undefined) context.emit({ ...identity, pid: child.pid, startTicks: startTicks(child.pid) });
     const result = await child;
-    if (result.exitCode === undefined && result.signal === undefined) throw new StepError('command_failed', `cannot start ${file}: ${result.shortMessage ?? ''}`);
+    if (result.exitCode === undefined && result.signal === undefined) throw cannotStart(file, result);
     const output = tailOf(outputFile);
     context.emit({ kind: 'output', stream: 'stdout', text: output });
     return judge({ argv, exitCode: result.exitCode ?? -1, signal: result.signal ?? '', stdout: output, stderr: output }, options, false);

@@ -16,6 +16,8 @@ const args = z.strictObject({
   version: versionPlace.describe('Where the schema keeps its version.'),
   from: z.array(schemaVersion).min(1).describe('Versions from which the sync may start.'),
   to: schemaVersion.describe('Version after the sync.'),
+  further: z.array(versionPlace.extend({ to: schemaVersion.describe('Version after the sync.') })).default([])
+    .describe('Further versions that the same sync brings after the main one, e.g. of an extension: until then an interrupted sync is not done.'),
   utf8: z.boolean().default(true).describe('Refuse a database or tables that are not utf8: the sync, or the one after it, would stop.'),
   logDir: absolutePath.optional().describe("The service's log folder; files of root in it stop the service."),
   defaultsFile,
@@ -62,7 +64,8 @@ async function readVersion(probe: Probe, a: Args): Promise<string> {
 }
 
 async function look(probe: Probe, a: Args): Promise<Finding> {
-  const rows = await select(probe, a.defaultsFile, ...charsetStatements(a.schema), versionStatement(a.schema, a.version));
+  const rows = await select(probe, a.defaultsFile, ...charsetStatements(a.schema), versionStatement(a.schema, a.version),
+    ...a.further.map((place, at) => versionStatement(a.schema, place, `further ${String(at)}`)));
   const refuse = (why: string): never => { throw new StepError('precondition_failed', why); };
   const version = only(rows, 'version') ?? refuse(`${a.schema}.${a.version.table} does not hold exactly one version: the schema is not under version control; compare it and stamp it first`);
   const wanted = String(a.to);
@@ -79,7 +82,9 @@ async function look(probe: Probe, a: Args): Promise<Finding> {
     const root = await ownedByRoot(probe, a.logDir);
     if (root.length > 0) refuse(`${root.join(', ')} belong${root.length === 1 ? 's' : ''} to root, so ${a.runAs} cannot write its log; a manage command was run as root; cure: chown ${a.runAs}`);
   }
-  return finding({ version }, version === wanted ? [] : [{ what: `version of schema ${a.schema}`, found: version, wanted }]);
+  const further = a.further.map((place, at) => ({ what: `version of schema ${a.schema}, ${Object.values(place.where).join(' ') || place.table}`, found: only(rows, `further ${String(at)}`) ?? 'none', wanted: String(place.to) }));
+  const differences = [{ what: `version of schema ${a.schema}`, found: version, wanted }, ...further].filter((one) => one.found !== one.wanted);
+  return finding({ version, ...(further.length === 0 ? {} : { further: further.map((one) => one.found) }) }, differences);
 }
 
 async function ownedByRoot(probe: Probe, folder: string): Promise<string[]> {

@@ -56,7 +56,7 @@ async function look(probe: Probe, a: Args): Promise<ReturnType<typeof finding>> 
   const given = (JSON.parse(services.body) as { 'OS-KSADM:services': { id: string; type: string; name: string }[] })['OS-KSADM:services'];
   const nameOf = new Map(given.map((one) => [one.id, `${one.type} ${one.name}`]));
   const urls = (JSON.parse(endpoints.body) as { endpoints: Record<string, string>[] }).endpoints
-    .flatMap((one) => ['public', 'internal', 'admin'].flatMap((kind) => (one[`${kind}url`] == null ? [] : [`${one['service_id'] ?? ''} ${kind} ${one[`${kind}url`] ?? ''}`])));
+    .flatMap((one) => ['public', 'internal', 'admin'].flatMap((kind) => (one[`${kind}url`] === undefined ? [] : [`${one['service_id'] ?? ''} ${kind} ${one[`${kind}url`] ?? ''}`])));
   const differences = compare('service', [...nameOf.values()], a.services.map((one) => `${one.type} ${one.name}`), false);
   if (a.schema !== undefined) {
     const rows = await select(probe, a.defaultsFile, `SELECT 'service', id, type FROM \`${a.schema}\`.\`service\``, `SELECT 'endpoint', service_id, interface, url FROM \`${a.schema}\`.\`endpoint\``);

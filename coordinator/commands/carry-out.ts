@@ -8,6 +8,7 @@ import type { Plan } from '../plan.ts';
 import { planJson } from '../plan-text.ts';
 import { watchRun } from '../progress/progress.ts';
 import { reportOf } from '../report/model.ts';
+import { reportJson } from '../report/json.ts';
 import { reportText } from '../report/text.ts';
 import { Detached, EXIT, Run } from '../run.ts';
 import { openLocalStore } from '../store/local.ts';
@@ -15,7 +16,7 @@ import type { RunStore, RunWriter } from '../store/runstore.ts';
 import { newestPlan, readPlan } from '../store/plans.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
 
-export interface RunOptions { runId?: string; patience: number; takeOver?: true }
+export interface RunOptions { runId?: string; patience: number; takeOver?: true; json?: true }
 
 /** A run id that no other coordinator makes in the same second: 20261124-114603-k3f. */
 export function newRunId(nowMs: number): string {
@@ -36,16 +37,16 @@ export function planToCarryOut(context: Context, file: string | undefined): Plan
 }
 
 /** Carries a plan out, or only looks, with live progress, Ctrl-C and the report at the end. Sets the exit code. */
-export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, patience, takeOver }: RunOptions): Promise<void> {
+export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, patience, takeOver, json }: RunOptions): Promise<void> {
   const site = readSite(context.siteFile());
   const own = credentials(context, site, OPERATOR);
   checkSecrets(context.siteFile(), plan);
   const run = runId ?? newRunId(Date.now());
   const store = openLocalStore(context.stateFolder());
-  if (store.list().includes(run)) throw new InputError([problem({ file: 'arguments', line: 1, column: 1 }, `run ${run}, which exists already`, 'another --run-id')]);
+  if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, 'another --run-id')]);
   const code = await withLinks(plan.hosts, own, async (links) => {
     const writer = created(store, run, plan);
-    const progress = watchRun(plan, process.stdout);
+    const progress = watchRun(plan, mode, json === true ? process.stderr : process.stdout);
     const settings = { run, mode, attempt: 1, by: `${userInfo().username}@${hostname()}`, patienceS: patience, takeOver: takeOver === true, readSecret: (reference: string) => readSecret(context.siteFile(), reference) };
     const carried = new Run(plan, settings, links, writer, progress);
     const release = onInterrupt(context, carried, run);
@@ -61,7 +62,9 @@ export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'ap
   });
   context.finish(code);
   const kept = store.read(run);
-  if (kept !== undefined) context.say(`\n${reportText(reportOf(run, plan, kept.records))}`);
+  if (kept === undefined) return;
+  const report = reportOf(run, plan, kept.records);
+  context.say(json === true ? reportJson(report).trimEnd() : `\n${reportText(report)}`);
 }
 
 /** A run that is kept from its first record on: what never began leaves nothing. */
@@ -80,7 +83,7 @@ function onInterrupt(context: Context, run: Run, id: string): () => void {
     signals += 1;
     if (signals === 1) {
       context.tell('Stopping: each host finishes the step in hand, the rest is skipped. Ctrl-C again lets go of the hosts at once.');
-      void run.stop(signal === 'SIGINT' ? 'Ctrl-C' : signal);
+      run.stop(signal === 'SIGINT' ? 'Ctrl-C' : signal).catch((error: unknown) => { context.tell((error as Error).message); });
     } else if (signals === 2) {
       context.tell(`Detached: the hosts finish the step in hand by themselves. To look again: tandem status ${id}`);
       run.detach();

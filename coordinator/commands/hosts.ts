@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import Table from 'cli-table3';
 import { styleText } from 'node:util';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
@@ -7,6 +6,7 @@ import type { Link } from '../link.ts';
 import { EXIT } from '../run.ts';
 import type { SiteHost } from '../site.ts';
 import { ANY, credentials, withLinks } from './links.ts';
+import { plainTable, styledGrade } from './table.ts';
 
 /** What one host says of itself, in one row. */
 interface Row { host: string; role: string; address: string; agentVersion: string; reachable: boolean; grade: string; reason: string }
@@ -35,17 +35,6 @@ async function rowOf(host: SiteHost, link: Link): Promise<Row> {
   } catch (error) {
     return { ...row, agentVersion: '', reachable: false, grade: '', reason: (error as Error).message };
   }
-}
-
-const GRADES = { ok: 'green', warn: 'yellow', critical: 'red', unknown: 'magenta' } as const;
-export const styledGrade = (grade: string): string => (grade in GRADES ? styleText(GRADES[grade as keyof typeof GRADES], grade) : grade);
-
-/** A table without lines, so that it can be read by awk too. */
-export function plainTable(head: string[], rows: string[][]): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
-  const table = new Table({ head, chars: none, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
-  table.push(...rows);
-  return table.toString().split('\n').map((line) => line.trimEnd()).join('\n');
 }
 
 const tableOf = (rows: Row[]): string => plainTable(['HOST', 'ROLE', 'ADDRESS', 'AGENT', 'REACHABLE', 'GRADE'],

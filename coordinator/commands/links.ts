@@ -21,9 +21,9 @@ export async function withLinks<T>(hosts: readonly Pick<PlanHost, 'name' | 'addr
 }
 
 /** The named hosts of the site, or all where none is named. Throws InputError for a name it does not have. */
-export function hostsNamed(site: Site, names: readonly string[]): Site['hosts'] {
+export function hostsNamed(context: Context, site: Site, names: readonly string[]): Site['hosts'] {
   const known = site.hosts.map(({ name }) => name);
   const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new InputError(unknown.map((name) => problem({ file: site.source.file, line: site.source.place(['hosts'], 'key').line, column: 1 }, `no host "${name}"`, oneOf(known), nearest(name, known))));
+  if (unknown.length > 0) throw new InputError(unknown.map((name) => problem(context.at(name), `no host "${name}" in ${site.source.file}`, oneOf(known), nearest(name, known))));
   return names.length === 0 ? site.hosts : site.hosts.filter(({ name }) => names.includes(name));
 }

@@ -1,21 +1,28 @@
 import { writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Context } from '../context.ts';
+import { stripVTControlCharacters } from 'node:util';
+import { reportJson } from '../report/json.ts';
+import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
 import { storedRun } from './stored-run.ts';
 
-interface Options { format: 'text' | 'json' | 'junit'; out?: string }
+const WRITERS = { text: reportText, json: reportJson, junit: reportJunit };
+interface Options { format: keyof typeof WRITERS; out?: string }
 
 export function reportCommand(context: Context): Command {
   return new Command('report').description('Show what a run did: every step of every host, from its plan and its journal alone.')
     .argument('[run]', 'run id (default: the latest run)')
-    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'junit']).default('text'))
+    .addOption(new Option('--format <format>', 'how').choices(Object.keys(WRITERS)).default('text'))
     .option('--out <file>', 'write to this file')
     .addHelpText('after', '\nExamples:\n  tandem report\n  tandem report 20261124-114603-k3f --format junit --out run.xml')
-    .action((id: string | undefined, { out }: Options) => {
+    .action((id: string | undefined, { format, out }: Options) => {
       const { report } = storedRun(context, id);
-      const text = reportText(report);
+      const text = WRITERS[format](report).trimEnd();
       if (out === undefined) context.say(text);
-      else writeFileSync(out, `${text}\n`);
+      else {
+        writeFileSync(out, `${stripVTControlCharacters(text)}\n`);
+        context.tell(`Wrote ${out}.`);
+      }
     });
 }

@@ -10,7 +10,8 @@ interface Options extends RunOptions { plan?: string }
 export const withRunOptions = (command: Command): Command => command
   .option('--run-id <id>', 'name of this run (default: made from the time)', matching(RUN_ID, 'small letters, digits and "-", at most 63'))
   .option('--patience <seconds>', 'how long a broken link is dialled again', wholeNumber(0), 120)
-  .option('--take-over', 'take a host whose last coordinator has gone (its lease has lapsed)');
+  .option('--take-over', 'take a host whose last coordinator has gone (its lease has lapsed)')
+  .option('--json', 'print the report as JSON (the progress goes to standard error)');
 
 export function runCommand(context: Context): Command {
   return withRunOptions(new Command('run').description('Carry a plan out on the hosts.'))

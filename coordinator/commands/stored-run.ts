@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
 import type { Plan } from '../plan.ts';
-import { reportOf, type RunReport } from '../report/model.ts';
+import { reportOf } from '../report/model.ts';
+import type { RunReport } from '../report/schema.ts';
 import { openLocalStore } from '../store/local.ts';
 import type { RunRecord } from '../store/runstore.ts';
 
@@ -26,5 +27,5 @@ export function storedRun(context: Context, id: string | undefined): Kept {
   const found = id === undefined ? runs.at(-1) : runs.find(({ run }) => run === id);
   if (found !== undefined) return found;
   const ids = runs.map(({ run }) => run);
-  throw new InputError([problem(place, `no run "${id as string}"`, oneOf(ids.slice(-8)), nearest(id as string, ids))]);
+  throw new InputError([problem(context.at(id), `no run "${id ?? ''}"`, oneOf(ids.slice(-8)), nearest(id ?? '', ids))]);
 }

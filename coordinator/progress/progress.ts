@@ -2,6 +2,7 @@ import { createLogUpdate } from 'log-update';
 import type { Event } from '../../proto/events.ts';
 import type { Plan } from '../plan.ts';
 import type { RunWatcher } from '../run.ts';
+import type { RunReport } from '../report/schema.ts';
 import { durationText } from '../report/words.ts';
 import { finishedLines, stepsByKey } from './lines.ts';
 
@@ -11,7 +12,7 @@ export interface Progress extends RunWatcher { end(): void }
 interface HostState { done: number; of: number; queue: string[]; text: string; sinceMs: number }
 
 /** Where the progress goes: a terminal keeps a live region below the finished lines, anything else gets the lines only. */
-export function watchRun(plan: Plan, out: NodeJS.WriteStream, nowMs: () => number = Date.now): Progress {
+export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteStream, nowMs: () => number = Date.now): Progress {
   const steps = stepsByKey(plan);
   const hosts = new Map<string, HostState>(plan.hosts.map(({ name }) => [name, { done: 0, of: 0, queue: [], text: '', sinceMs: nowMs() }]));
   for (const [key, step] of steps) {
@@ -46,7 +47,7 @@ export function watchRun(plan: Plan, out: NodeJS.WriteStream, nowMs: () => numbe
       if (event.kind === 'progress') state.text = event.text;
       if (event.kind !== 'finished') return;
       Object.assign(state, { done: state.done + 1, queue: state.queue.filter((id) => id !== event.step), text: '', sinceMs: nowMs() });
-      print(finishedLines(host, steps.get(`${event.step}@${host}`), event, differences.get(event.command) ?? []));
+      print(finishedLines(host, steps.get(`${event.step}@${host}`), event, differences.get(event.command) ?? [], mode));
       differences.delete(event.command);
     },
     end() {

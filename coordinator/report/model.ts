@@ -1,53 +1,7 @@
-import type { Failure } from '../../proto/errors.ts';
-import type { Difference, Event, Result } from '../../proto/events.ts';
+import type { Event } from '../../proto/events.ts';
 import type { Plan, PlanStep } from '../plan.ts';
 import type { RunRecord } from '../store/runstore.ts';
-
-/** One step on one host as the journal tells it. Times are milliseconds since the epoch. */
-export interface StepReport {
-  id: string;
-  rows: string[];
-  phase: string;
-  stage: string;
-  title: string;
-  sentence: string;
-  operation: string;
-  /** `waiting` while the run goes on; `unknown` where the host was left before it told a result. */
-  result: Result | 'waiting';
-  /** Why: a skip's, a failure's, an unknown's. */
-  reason: string;
-  code: string;
-  /** What differed from what was wanted when the step looked first. */
-  differences: Difference[];
-  failure: Failure | null;
-  beganMs: number | null;
-  endedMs: number | null;
-  durationMs: number;
-  canBeUndone: boolean;
-  /** false: an assertion, which only looks. */
-  changes: boolean;
-}
-export interface HostReport { host: string; role: string; steps: StepReport[]; counts: Counts; notes: string[] }
-export type Counts = Partial<Record<StepReport['result'], number>>;
-export interface RunReport {
-  format: 1;
-  run: string;
-  site: string;
-  runbook: string;
-  title: string;
-  planDigest: string;
-  mode: 'check' | 'apply';
-  attempt: number;
-  by: string;
-  beganMs: number;
-  /** null while the run goes on, or when its coordinator left it. */
-  endedMs: number | null;
-  exitCode: number | null;
-  reason: string;
-  counts: Counts;
-  hosts: HostReport[];
-  notes: string[];
-}
+import type { Counts, HostReport, RunReport, StepReport } from './schema.ts';
 
 interface Trace { last: Event; checked?: Extract<Event, { kind: 'checked' }>; beganMs: number; finished?: Extract<Event, { kind: 'finished' }> }
 
@@ -92,11 +46,11 @@ function tracesOf(records: readonly RunRecord[]): Map<string, Trace> {
 /** `endReason` is set once the run has ended. */
 function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: string }, trace: Trace | undefined, notes: string[], endReason: string | undefined): StepReport {
   const { id, rows, title, sentence, operation, reverts, changes } = step;
-  const base = { id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, code: '', failure: null, differences: trace?.checked?.differences ?? [], beganMs: null, endedMs: null, durationMs: 0 };
-  if (step.skip !== undefined) return { ...base, result: 'skipped', reason: `by the plan: ${step.skip.reason}` };
+  const base = { id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, skippedBy: null, code: '', failure: null, differences: trace?.checked?.differences ?? [], beganMs: null, endedMs: null, durationMs: 0 };
+  if (step.skip !== undefined) return { ...base, result: 'skipped', skippedBy: 'plan', reason: step.skip.reason };
   if (trace?.finished !== undefined) {
     const { result, reason, code, failure, durationMs, timeMs } = trace.finished;
-    return { ...base, result, reason, code, failure, durationMs, beganMs: timeMs - durationMs, endedMs: timeMs };
+    return { ...base, result, skippedBy: result === 'skipped' ? 'run' : null, reason, code, failure, durationMs, beganMs: timeMs - durationMs, endedMs: timeMs };
   }
   if (trace !== undefined && trace.last.kind !== 'accepted') {
     return { ...base, result: endReason === undefined ? 'waiting' : 'unknown', reason: 'begun, and no result has come back', beganMs: trace.beganMs };
@@ -104,7 +58,7 @@ function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: st
   if (endReason === undefined) return { ...base, result: 'waiting', reason: '' };
   const own = notes.find((text) => text.startsWith(`${id} `));
   if (trace !== undefined) return { ...base, result: 'unknown', reason: `sent to the host, and no result has come back (${endReason})` };
-  return { ...base, result: 'skipped', reason: own ?? `the run ended before it: ${endReason === '' ? 'done' : endReason}` };
+  return { ...base, result: 'skipped', skippedBy: 'run', reason: own ?? `the run ended before it: ${endReason === '' ? 'done' : endReason}` };
 }
 
 function countsOf(steps: readonly StepReport[]): Counts {

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { HostReport, RunReport, StepReport } from './model.ts';
+import type { HostReport, RunReport, StepReport } from './schema.ts';
 import { countsText, durationText, nextSteps, resultWord, verdictText } from './words.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -9,7 +9,7 @@ const STYLES: Record<StepReport['result'], Style> = {
 };
 
 /** The word for a result, coloured where the terminal takes colours. */
-export const styledResult = (result: StepReport['result'], width: number = 0): string => styleText(STYLES[result], resultWord(result).padEnd(width));
+export const styledResult = (result: StepReport['result'], mode: RunReport['mode'], width: number = 0): string => styleText(STYLES[result], resultWord(result, mode).padEnd(width));
 
 /** A run for people: every host, every step, what differed, why not, what cannot be undone. */
 export function reportText(report: RunReport): string {
@@ -19,32 +19,36 @@ export function reportText(report: RunReport): string {
     `Run ${run} of site ${site}: ${verdictText(report)}`, report.title,
     `${mode === 'check' ? 'dry run' : 'applied'} by ${by}, ${time}; runbook ${runbook}, plan ${planDigest.slice(0, 12)}`,
     ...report.notes.map((note) => `Note: ${note}`),
-    ...report.hosts.flatMap(hostLines),
-    '', `All hosts: ${countsText(report.counts)}`, ...nextSteps(report).map((line) => `Next: ${line}`),
+    ...report.hosts.flatMap((host) => hostLines(host, mode)),
+    '', `All hosts: ${countsText(report.counts, mode)}`, ...nextSteps(report).map((line) => `Next: ${line}`),
   ];
   return lines.join('\n');
 }
 
-function hostLines({ host, role, steps, counts, notes }: HostReport): string[] {
+function hostLines({ host, role, steps, counts, notes }: HostReport, mode: RunReport['mode']): string[] {
   const width = Math.max(4, ...steps.map(({ id }) => id.length));
-  return ['', `${styleText('bold', host)} (${role}): ${countsText(counts)}`, ...notes.map((note) => `  note: ${note}`), ...steps.flatMap((step) => stepLines(step, width))];
+  return ['', `${styleText('bold', host)} (${role}): ${countsText(counts, mode)}`, ...notes.map((note) => `  note: ${note}`), ...steps.flatMap((step) => stepLines(step, mode, width))];
 }
 
-function stepLines(step: StepReport, width: number): string[] {
+function stepLines(step: StepReport, mode: RunReport['mode'], width: number): string[] {
   const time = step.endedMs === null ? '' : durationText(step.durationMs);
   const undone = step.changes && !step.canBeUndone && step.result !== 'skipped' ? ' (cannot be undone)' : '';
   const indent = ' '.repeat(width + 4);
   return [
-    `  ${step.id.padEnd(width)}  ${styledResult(step.result, 12)} ${time.padStart(9)}  ${step.sentence}${undone}`,
+    `  ${step.id.padEnd(width)}  ${styledResult(step.result, mode, 12)} ${time.padStart(9)}  ${step.sentence}${undone}`,
     ...detailLines(step).map((line) => indent + line),
   ];
 }
 
+const MOST_DIFFERENCES = 8;
+
 /** What stands below a step: its differences, or why it was not done, or all that is known of a failure. */
-export function detailLines(step: Pick<StepReport, 'result' | 'reason' | 'differences' | 'failure' | 'code'>): string[] {
-  const lines = step.result === 'changed' || step.result === 'would_change' || step.result === 'failed'
-    ? step.differences.map(({ what, found, wanted }) => `${what}: ${found} -> ${wanted}`) : [];
-  if (step.reason !== '') lines.push(`${step.code === '' ? '' : `${step.code}: `}${step.reason}`);
+export function detailLines(step: Pick<StepReport, 'result' | 'skippedBy' | 'reason' | 'differences' | 'failure' | 'code'>): string[] {
+  const shown = ['changed', 'would_change', 'failed'].includes(step.result) ? step.differences : [];
+  const lines = shown.slice(0, MOST_DIFFERENCES).map(({ what, found, wanted }) => `${what}: ${found} -> ${wanted}`);
+  if (shown.length > MOST_DIFFERENCES) lines.push(`and ${shown.length - MOST_DIFFERENCES} more (--format json shows them all)`);
+  const before = step.skippedBy === 'plan' ? 'by the plan: ' : step.code === '' ? '' : `${step.code}: `;
+  if (step.reason !== '') lines.push(...(before + step.reason).split('\n'));
   const { failure } = step;
   if (failure === null) return lines;
   if (failure.argv.length > 0) lines.push(`command: ${failure.argv.map(quoted).join(' ')}`, `ended by ${failure.signal === '' ? `exit code ${failure.exitCode}` : `signal ${failure.signal}`}`);

@@ -1,4 +1,4 @@
-import type { Counts, RunReport, StepReport } from './model.ts';
+import type { Counts, RunReport, StepReport } from './schema.ts';
 
 const ORDER = ['changed', 'would_change', 'unchanged', 'reverted', 'failed', 'interrupted', 'unknown', 'skipped', 'waiting'] as const;
 const WORDS: Record<StepReport['result'], string> = {
@@ -6,11 +6,12 @@ const WORDS: Record<StepReport['result'], string> = {
   interrupted: 'INTERRUPTED', unknown: 'UNKNOWN', skipped: 'skipped', waiting: 'waiting',
 };
 
-export const resultWord = (result: StepReport['result']): string => WORDS[result];
+/** A dry run cannot tell what rests on steps before it: that is no fault. */
+export const resultWord = (result: StepReport['result'], mode: RunReport['mode']): string => (mode === 'check' && result === 'unknown' ? "can't tell" : WORDS[result]);
 
 /** "12 changed, 3 unchanged, 1 FAILED". */
-export function countsText(counts: Counts): string {
-  const parts = ORDER.flatMap((result) => (counts[result] === undefined ? [] : [`${String(counts[result])} ${WORDS[result]}`]));
+export function countsText(counts: Counts, mode: RunReport['mode']): string {
+  const parts = ORDER.flatMap((result) => (counts[result] === undefined ? [] : [`${counts[result]} ${resultWord(result, mode)}`]));
   return parts.length === 0 ? 'no steps' : parts.join(', ');
 }
 

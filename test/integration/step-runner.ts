@@ -1,7 +1,7 @@
 // Test code, not the product: runs one step of an operation on the host it is started on, with the product's catalogue,
 // guard, host and perform. Bundled by step-host.ts, started in a lab host, which has no Node, by the pinned binary beside it.
-// Reads one JSON request from standard input, prints one JSON answer.
-import { text } from 'node:stream/consumers';
+// Reads JSON requests from standard input, one a line; prints one line of JSON for each.
+import { createInterface } from 'node:readline';
 import { openHost } from '../../agent/host/local.ts';
 import { createScrubber } from '../../agent/host/scrub.ts';
 import { findOperation } from '../../agent/operations/catalogue.ts';
@@ -24,12 +24,12 @@ async function run({ operation: name, args: given, step, folder, revertTo }: Req
     if (step === 'verify') return { ...await (operation.verify ?? operation.check)(host, args), events };
     return { ...await perform({ operation, args, mode: step, earlier: undefined, revertTo }, host, emit), events };
   } catch (error) {
-    if (!(error instanceof StepError)) throw error;
+    if (!(error instanceof StepError)) return { crash: (error as Error).stack };
     return { code: error.code, reason: scrubber.text(error.message), events };
   }
 }
 
 async function main(): Promise<void> {
-  console.log(JSON.stringify(await run(JSON.parse(await text(process.stdin)) as Request)));
+  for await (const line of createInterface(process.stdin)) console.log(JSON.stringify(await run(JSON.parse(line) as Request)));
 }
 void main();

@@ -1,0 +1,38 @@
+import { Command, type Option } from 'commander';
+import type { Context } from '../context.ts';
+
+/** `root` gives the whole command tree when the command runs: everything is in it then. */
+export function completionCommand(context: Context, root: () => Command): Command {
+  const completion = new Command('completion').description('Print a completion script for a shell.');
+  completion.command('bash').description('For bash.')
+    .addHelpText('after', '\nExample:\n  tandem completion bash >/etc/bash_completion.d/tandem')
+    .action(() => { context.say(bashScript(root())); });
+  return completion;
+}
+
+interface Words { path: string; words: string[] }
+
+/** Each command by its path with the words that may come next. */
+function wordsOf(command: Command, path: string, inherited: string[]): Words[] {
+  const flags = command.options.flatMap((option: Option) => (option.long === undefined ? [] : [option.long]));
+  const below = command.commands.flatMap((child) => wordsOf(child, `${path} ${child.name()}`, [...inherited, ...(command.parent === null ? flags : [])]));
+  const choices = command.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
+  return [{ path, words: [...command.commands.map((child) => child.name()), ...choices, ...flags, ...inherited, '--help'] }, ...below];
+}
+
+/** Words are looked up by the path of commands typed so far; a word that is no command (an option's value) leaves it as it is. */
+export function bashScript(root: Command): string {
+  const all = wordsOf(root, root.name(), []);
+  return `# bash completion of tandem; made by: tandem completion bash
+_tandem() {
+  local current=\${COMP_WORDS[COMP_CWORD]} path=${root.name()} word
+  local -A words=(
+${all.map(({ path, words }) => `    ['${path}']='${[...new Set(words)].join(' ')}'`).join('\n')}
+  )
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [ -z "\${words["$path $word"]+known}" ] || path="$path $word"
+  done
+  mapfile -t COMPREPLY < <(compgen -W "\${words["$path"]}" -- "$current")
+}
+complete -o default -F _tandem tandem`;
+}
