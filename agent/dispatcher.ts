@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
 import { StepError } from '../proto/errors.ts';
 import { isGood, type EventKind } from '../proto/events.ts';
-import { openHost } from './host/local.ts';
-import { createScrubber } from './host/scrub.ts';
-import { outliveLeftover } from './leftovers.ts';
-import type { Operation } from './operations/operation.ts';
-import { perform } from './perform.ts';
+import { createScrubber, type Scrubber } from './host/scrub.ts';
+import type { Emit, Outcome } from './perform.ts';
 import { RunLog, type Trace } from './runlog.ts';
 
 /** A command that cannot be taken at all; nothing is journaled for it. */
 export class Refused extends Error {}
+
+/** Everything one command needs to be carried out. */
+export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; scrubber: Scrubber; emit: Emit }
+/** Carries one command out on the machine (worker.ts). Throws StepError. */
+export type Worker = (task: Task) => Promise<Outcome>;
 
 interface Queued { log: RunLog; command: Command }
 
@@ -22,17 +24,17 @@ interface Queued { log: RunLog; command: Command }
 export class Dispatcher {
   readonly host: string;
   readonly stateDir: string;
-  readonly #find: (operation: string) => Operation | undefined;
+  readonly #worker: Worker;
   readonly #runs = new Map<string, RunLog>();
   readonly #queue: Queued[] = [];
   #inHand: Queued | undefined;
   /** Set when the journal could not be written: no new work from then on, until a restart finds room. */
   #broken: string | undefined;
 
-  constructor(host: string, stateDir: string, find: (operation: string) => Operation | undefined) {
+  constructor(host: string, stateDir: string, worker: Worker) {
     this.host = host;
     this.stateDir = stateDir;
-    this.#find = find;
+    this.#worker = worker;
     const folder = join(stateDir, 'runs');
     for (const run of existsSync(folder) ? readdirSync(folder).sort() : []) this.#takeUp(new RunLog(stateDir, run));
   }
@@ -130,34 +132,20 @@ export class Dispatcher {
     const started = performance.now();
     const scrubber = createScrubber();
     Object.values(command.secrets).forEach((secret) => { scrubber.add(secret); });
-    const emit = (event: EventKind): void => { log.record(command.id, command.step, scrubber.deep(event)); };
+    const emit: Emit = (event: EventKind) => { log.record(command.id, command.step, scrubber.deep(event)); };
     const finish = (outcome: Omit<Extract<EventKind, { kind: 'finished' }>, 'kind' | 'durationMs'>): void => {
       emit({ kind: 'finished', ...outcome, durationMs: Math.round(performance.now() - started) });
     };
     const skip = this.#skipReason({ log, command });
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
-      const outcome = await this.#perform(log, command, scrubber, emit);
+      const folder = join(this.stateDir, 'runs', log.run, 'steps', command.step);
+      const outcome = await this.#worker({ log, command, folder, scrubber, emit });
       finish({ ...outcome, code: '', failure: null });
     } catch (error) {
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
       const undecided = command.mode === 'check' && known.code === 'precondition_failed';
       finish({ result: undecided ? 'unknown' : 'failed', code: known.code, reason: known.message, failure: known.failure ?? null });
     }
-  }
-
-  async #perform(log: RunLog, command: Command, scrubber: ReturnType<typeof createScrubber>, emit: (event: EventKind) => void): Promise<{ result: 'unchanged'; reason: string } | Awaited<ReturnType<typeof perform>>> {
-    const operation = this.#find(command.operation);
-    if (operation === undefined) throw new StepError('invalid_args', `there is no operation ${command.operation} in this agent's catalogue`);
-    const parsed = operation.args.safeParse(command.args);
-    if (!parsed.success) throw new StepError('invalid_args', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
-    const trace = log.commands.get(command.id);
-    if (trace !== undefined) await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
-    const host = openHost({
-      commandId: command.id, folder: join(this.stateDir, 'runs', log.run, 'steps', command.step), secrets: command.secrets, scrubber, emit,
-      deadlineMs: operation.mayKill ? Date.now() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity,
-    });
-    const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
-    return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, emit);
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { bootId, startTicks } from './host/process.ts';
+import { bootId, startTicks } from './host/proc.ts';
 import type { Trace } from './runlog.ts';
 
 /** A process of the given command whose pid could not be recorded: it carries the command's mark and the recorded argv. */

@@ -3,12 +3,10 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { Command } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
-import { Dispatcher } from './dispatcher.ts';
-import { readFacts } from './facts/facts.ts';
-import { openProbe } from './host/probe.ts';
-import { readHealth } from './health/report.ts';
+import type { Json } from '../proto/events.ts';
+import { Dispatcher, type Worker } from './dispatcher.ts';
+import type { Health } from './health/health.ts';
 import { LeaseKeeper } from './lease.ts';
-import { argsJsonSchema, catalogue, catalogueDigest, findOperation } from './operations/catalogue.ts';
 import { serve, type Tls } from './server.ts';
 
 interface ServeOptions { state: string; certs: string; listen: string }
@@ -24,23 +22,36 @@ function readTls(folder: string): Tls {
   return { ca: readFileSync(join(folder, 'ca.crt')), certificate: readFileSync(join(folder, 'agent.crt')), key: readFileSync(join(folder, 'agent.key')) };
 }
 
-const operationsMessage = (host: string): Record<string, unknown> => ({
-  host, agentVersion: release.version, catalogueDigest: catalogueDigest(),
-  operations: catalogue.map((entry) => ({
-    name: entry.name, summary: entry.summary, argsSchemaJson: JSON.stringify(argsJsonSchema(entry)), timeoutS: entry.timeoutS,
-    mayKill: entry.mayKill, reverts: entry.revert !== undefined,
-  })),
-});
+// What a starting agent does not need is loaded when first asked for: it listens sooner and is smaller while idle.
+const work: Worker = async (task) => await (await import('./worker.ts')).work(task);
+
+async function operations(host: string): Promise<Record<string, unknown>> {
+  const { argsJsonSchema, catalogue, catalogueDigest } = await import('./operations/catalogue.ts');
+  return {
+    host, agentVersion: release.version, catalogueDigest: catalogueDigest(),
+    operations: catalogue.map((entry) => ({
+      name: entry.name, summary: entry.summary, argsSchemaJson: JSON.stringify(argsJsonSchema(entry)), timeoutS: entry.timeoutS,
+      mayKill: entry.mayKill, reverts: entry.revert !== undefined,
+    })),
+  };
+}
+
+async function health(subject: { host: string; agentVersion: string; certificate: Buffer }): Promise<Health> {
+  return await (await import('./health/report.ts')).readHealth(subject);
+}
+
+async function facts(): Promise<Json> {
+  const [{ readFacts }, { openProbe }] = await Promise.all([import('./facts/facts.ts'), import('./host/probe.ts')]);
+  return await readFacts(openProbe());
+}
 
 async function startServing({ state, certs, listen }: ServeOptions): Promise<void> {
   process.umask(0o077);
   const tls = readTls(certs);
   const host = hostName(tls.certificate);
-  const dispatcher = new Dispatcher(host, state, findOperation);
-  const leases = new LeaseKeeper(state);
   const { port } = await serve({
-    dispatcher, leases, operations: () => operationsMessage(host),
-    health: () => readHealth({ host, agentVersion: release.version, certificate: tls.certificate }), facts: () => readFacts(openProbe()),
+    dispatcher: new Dispatcher(host, state, work), leases: new LeaseKeeper(state), facts,
+    operations: () => operations(host), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }),
   }, tls, listen);
   console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
 }

@@ -19,7 +19,7 @@ export interface Services {
   health(): Promise<Health>;
   facts(): Promise<Json>;
   /** ListOperationsResponse as a message. */
-  operations(): Message;
+  operations(): Promise<Message>;
 }
 
 export interface Tls { ca: Buffer; certificate: Buffer; key: Buffer }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkSource } from './input/check.ts';
 import { parseYaml } from './input/document.ts';
 import { InputError, problem } from './input/problem.ts';

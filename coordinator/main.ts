@@ -30,6 +30,8 @@ const COMMANDS = [
 /** `tandem ...` save `tandem agent ...`: resolves with the exit code (coordinator/run.ts, EXIT). */
 export async function main(argv: string[]): Promise<number> {
   let exitCode: number = EXIT.done;
+  // Whoever read our output has gone: a run goes on all the same.
+  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error; });
   const program = new Command('tandem');
   const context: Context = {
     siteFile: () => program.opts<{ site: string }>().site,

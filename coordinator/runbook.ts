@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { secretRef } from '../agent/operations/catalogue.ts';
 import { RUN_ID, STEP_ID } from '../proto/command.ts';
 import { check, checkSource } from './input/check.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkSource } from './input/check.ts';
 import { parseYaml, type Source } from './input/document.ts';
 import { InputError, nearest, oneOf, problem, type Problem } from './input/problem.ts';

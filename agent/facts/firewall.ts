@@ -17,6 +17,11 @@ export async function liveRules(probe: Probe, family: Family, strip: string[]): 
   return stripChains(parseRules((await probe.read([`${FAMILIES[family].tool}-save`])).stdout), stale(strip));
 }
 
+/** Tables that exist in the kernel. A file, no process: reading it makes none exist. */
+export async function loadedTables(probe: Probe, family: Family): Promise<string[]> {
+  return (await probe.readFile(`/proc/net/${family === 'v4' ? 'ip' : 'ip6'}_tables_names`) ?? '').split('\n');
+}
+
 /** The rules of a saved file without stale chains, `first` before all others of filter's INPUT. Throws StepError precondition_failed. */
 export async function buildRules(probe: Probe, path: string, strip: string[], first: string[]): Promise<RuleSet> {
   const text = await probe.readFile(path);

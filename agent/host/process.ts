@@ -1,7 +1,8 @@
-import { closeSync, openSync, readFileSync, readSync, fstatSync } from 'node:fs';
+import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
 import { execa, type Options } from 'execa';
 import { StepError } from '../../proto/errors.ts';
 import type { EventKind } from '../../proto/events.ts';
+import { bootId, startTicks } from './proc.ts';
 import type { ActOptions, Ran, RunOptions } from './host.ts';
 
 /** Nothing of the agent's own environment reaches a command; output is in one language. */
@@ -52,18 +53,6 @@ export async function runToEnd(argv: string[], options: RunOptions, context: Pro
   const ran = { argv, exitCode: result.exitCode ?? -1, signal: result.timedOut ? '' : result.signal ?? '', stdout: result.stdout, stderr: result.stderr };
   return judge(ran, options, result.timedOut);
 }
-
-/** Field 22 of /proc/PID/stat, clock ticks from boot to start; 0 when the process is gone. */
-export function startTicks(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
-  } catch {
-    return 0; // gone: the caller's identity check then fails, as it should
-  }
-}
-
-export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
 /** The end of a file as text, at most `bytes` of it. */
 export function tailOf(path: string, bytes: number = TAIL_BYTES): string {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Json } from '../../proto/events.ts';
 import { bounded, damage, wantedText, type Wanted } from '../facts/backup.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { bounded, damage, isRestored, readManifest } from '../facts/backup.ts';
 import { absolutePath } from './fields.ts';

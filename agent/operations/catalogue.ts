@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { z } from 'zod';
+import * as z from 'zod';
 import { backupRestored } from './backup.restored.ts';
 import { backupVerified } from './backup.verified.ts';
 import { databaseAsserted } from './database.asserted.ts';

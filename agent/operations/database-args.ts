@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Argument parts that the database operations share. */
 export const identifier = z.string().regex(/^[A-Za-z0-9_]+$/);

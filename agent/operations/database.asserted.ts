@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { countRows, listTables, only, select, versionStatement } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { charsetStatements, compareContent, only, readContent, select, versionStatement, type TableContent } from '../facts/database.ts';
 import type { Host, Probe } from '../host/host.ts';

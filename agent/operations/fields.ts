@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Argument schemas that several operations share. */
 export const absolutePath = z.string().regex(/^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?:[!-.0-~][ -.0-~]*(?:\/[ -.0-~]+)*)?$/, 'expected an absolute path in plain ASCII, without . or .. in it and without / at its end');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { bounded } from '../facts/backup.ts';
 import { walkTree } from '../facts/tree.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference, Json } from '../../proto/events.ts';
-import { buildRules, FAMILIES, liveRules, type Family } from '../facts/firewall.ts';
+import { buildRules, FAMILIES, liveRules, loadedTables, type Family } from '../facts/firewall.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { canonical } from '../parse/iptables-rule.ts';
 import { parseRules, render, type RuleSet } from '../parse/iptables-save.ts';
@@ -34,10 +34,11 @@ export const firewallReplaced = operation({
   describe: ({ v4, v6, mustAllow }) => `Replace the firewall by ${[v4, v6].filter(Boolean).join(' and ')}${mustAllow.length === 0 ? '' : `, if it lets in ${mustAllow.map(({ address, port }) => `${address} to port ${String(port)}`).join(', ')}`}`,
   async check(probe, wanted) {
     const finding = await look(probe, wanted);
-    if (!finding.satisfied) for (const family of families(wanted)) await probe.read([`${FAMILIES[family].tool}-restore`, '--test'], { stdin: await fileText(probe, wanted, family) });
+    if (!finding.satisfied) for (const family of families(wanted)) await testRules(probe, wanted, family, await loadedTables(probe, family));
     return finding;
   },
   async apply(host, wanted) {
+    for (const family of families(wanted)) await testRules(host, wanted, family);
     for (const family of families(wanted)) {
       const { tool, file } = FAMILIES[family], text = await fileText(host, wanted, family), live = await liveText(host, family);
       await keepLive(host, family, live);
@@ -63,6 +64,13 @@ const liveText = async (probe: Probe, family: Family): Promise<string> => (await
 const keptPath = async (host: Host, family: Family): Promise<string> => `${await host.stepFolder()}/${FAMILIES[family].tool}.before`;
 const fileText = async (probe: Probe, wanted: Args, family: Family): Promise<string> => render(await rulesOf(probe, wanted, family), `from ${wanted[family] ?? ''}`);
 const rulesOf = (probe: Probe, wanted: Args, family: Family): Promise<RuleSet> => buildRules(probe, wanted[family] ?? '', wanted.stripChains, wanted.firstRules[family]);
+
+/** iptables-restore --test makes the tables it is given exist, and with nat begins to track connections: `check` keeps to the tables that do. */
+async function testRules(probe: Probe, wanted: Args, family: Family, loaded?: string[]): Promise<void> {
+  const tables = (await rulesOf(probe, wanted, family)).tables.map(({ name }) => name);
+  if (loaded !== undefined && !tables.every((name) => loaded.includes(name))) return;
+  await probe.read([`${FAMILIES[family].tool}-restore`, '--test'], { stdin: await fileText(probe, wanted, family) });
+}
 
 async function look(probe: Probe, wanted: Args): Promise<ReturnType<typeof finding>> {
   const found: Record<string, Json> = {}, differences: Difference[] = [];

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { readIdentity } from '../facts/identity.ts';
 import { globToRegExp } from '../parse/glob.ts';

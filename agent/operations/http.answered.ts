@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import type { HttpAnswer, Probe } from '../host/host.ts';

@@ -1,5 +1,5 @@
 import leven from 'leven';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference } from '../../proto/events.ts';
 import type { Probe } from '../host/host.ts';

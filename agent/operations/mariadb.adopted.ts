@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { readServerOptions, serverIn } from '../facts/mariadb.ts';

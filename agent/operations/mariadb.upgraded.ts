@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { only, select } from '../facts/database.ts';

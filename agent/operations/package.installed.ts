@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference, Json } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { readAllPackages, readPackages } from '../facts/packages.ts';

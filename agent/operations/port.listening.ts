@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { readListeners, takes } from '../facts/listeners.ts';
 import { parseListeningProcesses } from '../parse/listeners.ts';

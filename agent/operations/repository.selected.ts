@@ -1,5 +1,5 @@
 import leven from 'leven';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference, Json } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { readRepositories, REDHAT_REPO, type KnownRepository } from '../facts/repositories.ts';

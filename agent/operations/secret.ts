@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A secret is named, never written: where it lies on the host that uses it, or on the coordinator, which then sends it to this step alone. */
 export const secretRef = z.string()

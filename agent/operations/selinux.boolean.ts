@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference } from '../../proto/events.ts';
 import { storedBooleans, withoutSelinux } from '../facts/selinux.ts';

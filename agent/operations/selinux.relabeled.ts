@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { bounded } from '../facts/backup.ts';
 import { withoutSelinux } from '../facts/selinux.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { finding, operation } from './operation.ts';
 import { listOf, lookAtUnits, restoreUnits, systemctl, unitNames } from './units.ts';

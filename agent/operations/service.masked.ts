@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import type { UnitState } from '../facts/units.ts';
 import { finding, operation } from './operation.ts';

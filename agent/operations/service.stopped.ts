@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { finding, operation } from './operation.ts';
 import { listOf, lookAtUnits, restoreUnits, systemctl, unitNames } from './units.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../../proto/events.ts';
 import { isRunning, readUnits, unitName, type UnitState } from '../facts/units.ts';
 import type { Host, Probe } from '../host/host.ts';

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { besideSite, readSite } from '../input/files.ts';
 import { SITE_NAME, type Role } from '../pki/checks.ts';
 import { initPki, issueFor } from '../pki/folder.ts';
-import { nearest } from '../input/problem.ts';
+import { InputError, nearest, problem } from '../input/problem.ts';
 import type { Site } from '../site.ts';
 import { invalid, ipAddress, matching } from './values.ts';
 
@@ -39,7 +39,7 @@ export function pkiCommand(context: Context): Command {
     .addHelpText('after', '\nExamples:\n  tandem pki issue controller --address 10.77.0.1\n  tandem pki issue ann --role observer')
     .action(async (name: string, { dir, role, address }: Options) => {
       const site = dir === undefined ? siteOf(context) : undefined;
-      if (role !== 'agent' && address.length > 0) throw invalid('--address', 'it for hosts only: people are not dialled');
+      if (role !== 'agent' && address.length > 0) throw new InputError([problem(context.at('--address'), `--address for ${role} ${name}`, 'it for hosts only: people are not dialled')]);
       const { issued } = await issueFor(folderOf(context, site, dir), role, name, address, Date.now());
       const hosts = site?.hosts.map((host) => host.name) ?? [];
       if (role === 'agent' && site !== undefined && !hosts.includes(name)) context.tell(`Note: ${context.siteFile()} has no host "${name}"${nearest(name, hosts) === undefined ? '' : `; did you mean "${nearest(name, hosts) as string}"?`}`);

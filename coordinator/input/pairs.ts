@@ -56,7 +56,7 @@ function valueOf(schema: Schema, text: string): Json | undefined {
 }
 
 const isText = (schema: Schema): boolean => schema.type === 'string' || typeof schema.const === 'string' || (schema.enum?.every((value) => typeof value === 'string') ?? false);
-const exampleOf = (schema: Schema): string => (schema.type === 'array' ? '[{"...": "..."}]' : '{"...": "..."}');
+const exampleOf = (schema: Schema): string => (schema.type === 'array' ? `[${isText(schema.items ?? {}) ? '"..."' : '{"...": "..."}'}]` : '{"...": "..."}');
 
 function jsonOf(text: string): Json | undefined {
   try { return JSON.parse(text) as Json; } catch { return undefined; }

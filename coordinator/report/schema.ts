@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RESULTS } from '../../proto/events.ts';
 
 const ms = z.int().describe('Milliseconds since 1970-01-01T00:00:00Z');

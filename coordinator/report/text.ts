@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import type { HostReport, RunReport, StepReport } from './schema.ts';
 import { countsText, durationText, nextSteps, resultWord, verdictText } from './words.ts';
 
@@ -50,11 +50,15 @@ export function detailLines(step: Pick<StepReport, 'result' | 'skippedBy' | 'rea
   const before = step.skippedBy === 'plan' ? 'by the plan: ' : step.code === '' ? '' : `${step.code}: `;
   if (step.reason !== '') lines.push(...(before + step.reason).split('\n'));
   const { failure } = step;
-  if (failure === null) return lines;
+  if (failure === null) return lines.map(printable);
   if (failure.argv.length > 0) lines.push(`command: ${failure.argv.map(quoted).join(' ')}`, `ended by ${failure.signal === '' ? `exit code ${failure.exitCode}` : `signal ${failure.signal}`}`);
   const tail = failure.stderrTail.trimEnd();
-  return tail === '' ? lines : [...lines, 'stderr:', ...tail.split('\n').slice(-15).map((line) => `| ${line}`)];
+  if (tail !== '') lines.push('stderr:', ...tail.split('\n').slice(-15).map((line) => `| ${line}`));
+  return lines.map(printable);
 }
+
+/** What a host's programs wrote must not steer the terminal of whoever reads it. */
+const printable = (line: string): string => stripVTControlCharacters(line).replaceAll(/\p{Cc}/gu, '\ufffd');
 
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
 const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ') + ' UTC';

@@ -36,9 +36,9 @@ export function verdictText({ exitCode, reason, mode }: Pick<RunReport, 'exitCod
 }
 
 /** What to do next, one sentence a line. */
-export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'run'>): string[] {
-  const { exitCode, mode, run } = report;
+export function nextSteps({ exitCode, mode, run, runbook }: Pick<RunReport, 'exitCode' | 'mode' | 'run' | 'runbook'>): string[] {
   if (exitCode === null) return [`tandem status ${run} asks the hosts how far they are; tandem stop ${run} lets each finish its step and go no further.`];
+  if (runbook === 'op') return exitCode !== 0 ? ['Mend the cause named above, then the same command again.'] : mode === 'check' ? ['The same command without --check does it.'] : [];
   if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
   const again = mode === 'check' ? 'tandem check' : 'tandem run';
   if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}. What is done already is found done and left alone.`];

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inHost, TANDEM, writeSite, type Bench, type BenchHost } from './hosts.ts';
 import { cgroupOf, cpuMs, timed, type Ended } from './measure.ts';
@@ -11,6 +11,8 @@ export interface Turn {
   /** CPU used on the hosts, all of them together, and on the coordinator's side. */
   hostCpuMs: number;
   coordinatorCpuMs: number;
+  /** Tandem only: of wallMs, what is neither the start of the command's process nor its report: first record to last of the run's journal. */
+  runMs?: number;
   /** Milliseconds of each check on each host, in the order of CHECKS, where the competitor tells. */
   steps: { host: string; stepMs: number[] }[];
 }
@@ -85,7 +87,9 @@ export async function runTandem(bench: Bench, hosts: BenchHost[]): Promise<Turn>
   await atCoordinator(bench, [TANDEM, ...common, 'plan', '--out', plan]);
   const turn = await account(bench, hosts, async () => await atCoordinator(bench, [TANDEM, ...common, 'run', '--plan', plan, '--run-id', run]));
   const steps = await Promise.all(hosts.map(async ({ name }) => ({ host: name, stepMs: journalTimes(name, await inHost(bench.run, name, ['cat', `/var/lib/tandem/runs/${run}/journal.jsonl`])) })));
-  return { ...turn, steps };
+  const records = readFileSync(join(bench.folder, 'state/runs', run, 'journal.jsonl'), 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { at: { type: string; timeMs: number } }).at);
+  const timeOf = (type: string): number => records.find((record) => record.type === type)?.timeMs ?? NaN;
+  return { ...turn, steps, runMs: timeOf('ended') - timeOf('begun') };
 }
 
 /** Milliseconds of each step by the agent's journal: from the result before it (or the first acceptance) to its own, fdatasync included. */

@@ -1,4 +1,4 @@
-// step.ts [--hosts 1,4,8] [--runs 3] [--ansible-runs 1] [--without NAME,...]: the no-op stage, side by side. `scripts/bench step` calls it.
+// step.ts [--hosts 1,4,8] [--runs 3] [--ansible-runs 1] [--ansible-hosts 1,4,8] [--without NAME,...]: the no-op stage, side by side. `scripts/bench step` calls it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,7 +11,7 @@ import { agentTable, budgetTable, stageTable, stepTable, type Result } from './t
 const RUNNERS: Record<Competitor, (bench: Bench, hosts: BenchHost[]) => Promise<Turn>> = { script: runScript, tandem: runTandem, pdsh: runPdsh, ansible: runAnsible };
 
 const { values } = parseArgs({ options: {
-  hosts: { type: 'string', default: '1,4,8' }, runs: { type: 'string', default: '3' }, 'ansible-runs': { type: 'string', default: '1' }, without: { type: 'string', default: '' },
+  hosts: { type: 'string', default: '1,4,8' }, runs: { type: 'string', default: '3' }, 'ansible-runs': { type: 'string', default: '1' }, 'ansible-hosts': { type: 'string' }, without: { type: 'string', default: '' },
 } });
 const whole = (name: string, text: string): number => {
   if (!/^[1-9][0-9]?$/.test(text)) throw new RangeError(`--${name}: found "${text}", expected a number from 1 to 99`);
@@ -34,16 +34,22 @@ async function compare(bench: Bench, count: number, runs: Record<Competitor, num
 }
 
 async function main(): Promise<void> {
-  const counts = values.hosts.split(',').map((text) => whole('hosts', text)), runs = whole('runs', values.runs), left = new Set(values.without.split(','));
+  const numbers = (name: string, text: string): number[] => text.split(',').map((one) => whole(name, one));
+  const counts = numbers('hosts', values.hosts), runs = whole('runs', values.runs), left = new Set(values.without.split(','));
+  const ansibleOn = left.has('ansible') ? [] : numbers('ansible-hosts', values['ansible-hosts'] ?? values.hosts);
   const run = `e${String(process.pid % 10_000)}`, folder = mkdtempSync(join('/var/tmp', 'tandem-bench-'));
   const leave = async (): Promise<void> => { await closeBench(run); rmSync(folder, { recursive: true, force: true }); };
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => { leave().finally(() => { process.exit(code); }).catch(() => undefined); });
+  let interrupted = false;
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => { interrupted = true; void leave().finally(() => { process.exit(code); }); });
   try {
     const bench = await openBench(run, folder, Math.max(...counts));
     const agent = await measureAgent(bench);
     const results: Result[] = [];
-    for (const count of counts) results.push(await compare(bench, count, { script: runs, tandem: runs, pdsh: left.has('pdsh') ? 0 : runs, ansible: left.has('ansible') ? 0 : whole('ansible-runs', values['ansible-runs']) }));
+    for (const count of counts) results.push(await compare(bench, count, { script: runs, tandem: runs, pdsh: left.has('pdsh') ? 0 : runs, ansible: ansibleOn.includes(count) ? whole('ansible-runs', values['ansible-runs']) : 0 }));
     console.log([stageTable(results), stepTable(results), agentTable(agent), budgetTable(results, agent)].join('\n\n'));
+  } catch (error) {
+    if (interrupted) await new Promise(() => undefined); // what failed was killed by us; the handler above ends this process
+    throw error;
   } finally {
     await leave();
   }

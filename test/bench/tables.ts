@@ -18,12 +18,16 @@ const wall = (turns: Turn[]): number => median(turns.map(({ wallMs }) => wallMs)
 const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : '-');
 
 export function stageTable(results: Result[]): string {
-  const rows = results.flatMap(({ hosts, turns }) => (Object.keys(turns) as Competitor[]).filter((name) => turns[name].length > 0).map((name) => {
-    const own = turns[name], steps = CHECKS.length * hosts;
-    return [`${String(hosts)} ${name}`, String(own.length), fixed(wall(own) / 1000, 2), own.map(({ wallMs }) => fixed(wallMs / 1000, 2)).slice(0, 5).join(' '), fixed(wall(own) / wall(turns.script), 2),
-      fixed(median(own.map(({ hostCpuMs }) => hostCpuMs)) / steps, 1), fixed(median(own.map(({ coordinatorCpuMs }) => coordinatorCpuMs)) / steps, 1), fixed(median(own.map(({ load }) => load)), 1)];
-  }));
-  return table(`${String(CHECKS.length)} steps with nothing to do, whole command, ${String(availableParallelism())} cores shared by all hosts and the coordinator`,
+  const row = (hosts: number, name: string, wallsMs: number[], script: Turn[], own: Result['turns'][Competitor]): string[] => {
+    const perStep = (values: number[]): string => fixed(median(values) / (CHECKS.length * hosts), 1);
+    return [`${String(hosts)} ${name}`, String(own.length), fixed(median(wallsMs) / 1000, 2), wallsMs.slice(0, 5).map((ms) => fixed(ms / 1000, 2)).join(' '), fixed(median(wallsMs) / wall(script), 2),
+      perStep(own.map(({ hostCpuMs }) => hostCpuMs)), perStep(own.map(({ coordinatorCpuMs }) => coordinatorCpuMs)), fixed(median(own.map(({ load }) => load)), 1)];
+  };
+  const rows = results.flatMap(({ hosts, turns }) => (Object.keys(turns) as Competitor[]).filter((name) => turns[name].length > 0).flatMap((name) => [
+    row(hosts, name, turns[name].map(({ wallMs }) => wallMs), turns.script, turns[name]),
+    ...(name === 'tandem' ? [row(hosts, 'tandem, run only', turns.tandem.map(({ runMs }) => runMs ?? NaN), turns.script, turns.tandem)] : []),
+  ]));
+  return table(`${String(CHECKS.length)} steps with nothing to do, the whole command, ${String(availableParallelism())} cores shared by all hosts and the coordinator; "run only": Tandem's own first to last record, without the start of its process`,
     ['hosts, by', 'runs', 'median s', 'each s', 'x script', 'host CPU ms/step', 'coord. CPU ms/step', 'load'], rows);
 }
 

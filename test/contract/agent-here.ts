@@ -5,6 +5,7 @@ import { Dispatcher } from '../../agent/dispatcher.ts';
 import { LeaseKeeper } from '../../agent/lease.ts';
 import type { Operation } from '../../agent/operations/operation.ts';
 import { serve } from '../../agent/server.ts';
+import { workWith } from '../../agent/worker.ts';
 import { Link, type Identity } from '../../coordinator/link.ts';
 import { createAuthority, issue, type KeyPair } from '../../coordinator/pki/certificates.ts';
 
@@ -16,6 +17,8 @@ export interface AgentHere {
   state: string;
   dispatcher: Dispatcher;
   link(role?: 'operator' | 'observer' | 'agent' | 'stranger'): Link;
+  /** What a holder of this role has in its pki folder. */
+  identity(role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity;
   /** Stops listening; journals stay. */
   close(): Promise<void>;
   /** A new agent over the same state folder, as after a restart. */
@@ -31,19 +34,21 @@ export async function startAgent(operations: Operation[], host: string = 'h1', s
     agent: await issue(authority, 'agent', 'lab', host, now), operator: await issue(authority, 'operator', 'lab', 'ops', now),
     observer: await issue(authority, 'observer', 'lab', 'eye', now), stranger: await issue(stranger, 'operator', 'lab', 'ops', now),
   };
-  const dispatcher = new Dispatcher(host, state, (name) => operations.find((entry) => entry.name === name));
+  const dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)));
   const { ca, certificate, key } = buffers(authority, certificates.agent);
   const server = await serve({
     dispatcher, leases: new LeaseKeeper(state),
     health: () => Promise.resolve({ host, agentVersion: '0', timeMs: 0, grade: 'ok' as const, items: [{ subsystem: 'disks', grade: 'critical' as const, reason: 'full', values: {} }] }),
-    facts: () => Promise.resolve({ host }), operations: () => ({ operations: [], catalogueDigest: digest, agentVersion: '0', host }),
+    facts: () => Promise.resolve({ host }), operations: () => Promise.resolve({ operations: [], catalogueDigest: digest, agentVersion: '0', host }),
   }, { ca, certificate, key }, '127.0.0.1:0');
+  const identity = (role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity => buffers(role === 'stranger' ? stranger : authority, certificates[role]);
   const links: Link[] = [];
   const close = async (): Promise<void> => { links.splice(0).forEach((link) => { link.close(); }); await server.close(); };
   return {
     port: server.port, state, dispatcher, close,
+    identity,
     link(role = 'operator') {
-      const link = new Link({ host, address: '127.0.0.1', port: server.port }, buffers(role === 'stranger' ? stranger : authority, certificates[role]));
+      const link = new Link({ host, address: '127.0.0.1', port: server.port }, identity(role));
       links.push(link);
       return link;
     },

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { finding, operation, type Operation } from '../../agent/operations/operation.ts';
 import { commandId, type Command } from '../../proto/command.ts';
 import type { Event, Mode } from '../../proto/events.ts';

@@ -35,3 +35,16 @@ export function openSession(run: string, host: string, argv: string[], mark: '\n
     },
   };
 }
+
+/** A shell in a host, asked with commands; both streams as one, without the last newlines. */
+export interface Shell { run(command: string): Promise<{ code: number; printed: string }> }
+
+export function openShell(run: string, host: string): Shell {
+  const session = openSession(run, host, ['bash', '-c', 'while IFS= read -r -d "" asked; do said=$(sh -c "$asked" 2>&1 </dev/null); printf "%d\\n%s\\0" $? "$said"; done'], '\0');
+  return {
+    async run(command) {
+      const answer = await session.ask(command), end = answer.indexOf('\n');
+      return { code: Number(answer.slice(0, end)), printed: answer.slice(end + 1) };
+    },
+  };
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { Difference, EventKind, Json } from '../../proto/events.ts';
 import * as lab from '../lab/lab.ts';
-import { openSession } from './session.ts';
+import { openSession, openShell } from './session.ts';
 
 /** A lab host on which single steps of operations run with the product's own code (step-runner.ts). */
 export interface StepHost {
@@ -42,25 +42,21 @@ export async function startStepHost(run: string, name = 'controller'): Promise<S
   process.env['TANDEM_LAB_BIND'] = `${join(root, 'dist')} /opt/tandem/bin`;
   await lab.up(run, name);
   const runner = openSession(run, name, [`${inHost}/node`, `${inHost}/step-runner.cjs`], '\n');
-  const shell = openSession(run, name, ['bash', '-c', 'while IFS= read -r -d "" asked; do said=$(sh -c "$asked" 2>&1 </dev/null); printf "%d\\n%s\\0" $? "$said"; done'], '\0');
+  const shell = openShell(run, name);
   const ask = async (request: Record<string, unknown>): Promise<unknown> => {
     const answer = JSON.parse(await runner.ask(JSON.stringify(request))) as Record<string, unknown>;
     if (answer['crash'] !== undefined) throw new Error(`step-runner: ${String(answer['crash'])}`);
     return answer;
   };
-  const trySh = async (command: string): Promise<Printed> => {
-    const answer = await shell.ask(command), end = answer.indexOf('\n');
-    return { code: Number(answer.slice(0, end)), printed: answer.slice(end + 1) };
-  };
   return {
     perform: async (step, operation, args, { as = operation, revertTo } = {}) => await ask({ step, operation, args, folder: `/var/lib/tandem/proof/${as}`, revertTo }) as Answer,
     verify: async (operation, args) => await ask({ step: 'verify', operation, args, folder: `/var/lib/tandem/proof/${operation}` }) as Finding,
     async sh(command) {
-      const ran = await trySh(command);
+      const ran = await shell.run(command);
       if (ran.code !== 0) throw new Error(`${command}: exit code ${ran.code}\n${ran.printed}`);
       return ran.printed;
     },
-    trySh,
+    trySh: shell.run,
   };
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { operation } from '../../agent/operations/operation.ts';
 import { OPERATIONS_PAGE, operationsPage } from '../../scripts/docs.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActOptions, FileStat, Host, HttpAnswer, Ownership, Ran, RunOptions } from '../../agent/host/host.ts';
 import { admit } from '../../agent/host/guard.ts';
 import { StepError } from '../../proto/errors.ts';

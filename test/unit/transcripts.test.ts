@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Operation } from '../../agent/operations/operation.ts';
 import { perform } from '../../agent/perform.ts';
 import { StepError } from '../../proto/errors.ts';

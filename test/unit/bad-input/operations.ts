@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { operation, type Operation } from '../../../agent/operations/operation.ts';
 
 /** A catalogue of the tests' own, so that messages here do not move with the real operations. */

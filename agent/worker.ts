@@ -1,0 +1,25 @@
+import { StepError } from '../proto/errors.ts';
+import type { Task, Worker } from './dispatcher.ts';
+import { openHost } from './host/local.ts';
+import { outliveLeftover } from './leftovers.ts';
+import { findOperation } from './operations/catalogue.ts';
+import type { Operation } from './operations/operation.ts';
+import { perform, type Outcome } from './perform.ts';
+
+/** A worker over a set of operations: arguments checked, a process of an earlier try waited for, then looked, done, proven. */
+export function workWith(find: (operation: string) => Operation | undefined): Worker {
+  return async ({ log, command, folder, scrubber, emit }: Task): Promise<Outcome> => {
+    const operation = find(command.operation);
+    if (operation === undefined) throw new StepError('invalid_args', `there is no operation ${command.operation} in this agent's catalogue`);
+    const parsed = operation.args.safeParse(command.args);
+    if (!parsed.success) throw new StepError('invalid_args', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+    const trace = log.commands.get(command.id);
+    if (trace !== undefined) await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
+    const deadlineMs = operation.mayKill ? Date.now() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
+    const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit, deadlineMs });
+    const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
+    return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, emit);
+  };
+}
+
+export const work = workWith(findOperation);

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Event } from '../../proto/events.ts';
+import * as lab from '../lab/lab.ts';
+import { resultsOf, startLabSite, until, type LabSite } from './lab-site.ts';
+import { writeShortRunbook } from './short-runbook.ts';
+import { runId } from './step-host.ts';
+
+/**
+ * The agent is killed with -9 around the database sync of row C27; systemd starts it again. Each migration writes a line
+ * into the effects file when it has been made: however the agent died, every one stands there once.
+ */
+const id = runId('kill');
+const killer = '/root/kill-when.py';
+const migrations = [...Array.from({ length: 11 }, (_, at) => `db_sync applied ${45 + at}`), 'db_sync applied revoke:1', 'db_sync applied revoke:2'];
+let site: LabSite;
+/** The database after a sync that nothing disturbed. */
+let undisturbed: string;
+
+const contents = async (): Promise<string> => await site.sh('controller', 'mysqldump --defaults-file=/root/.my.cnf --skip-dump-date --skip-comments --order-by-primary keystone | sha256sum');
+const effects = async (): Promise<string[]> => (await site.sh('controller', 'grep "^db_sync " /var/log/tandem-lab/effects || true')).split('\n').filter((line) => line !== '');
+const agentPid = async (): Promise<string> => await site.sh('controller', 'systemctl show -p MainPID --value tandem-agent');
+
+beforeAll(async () => {
+  site = await startLabSite(id, 'controller');
+  site.useRunbook(writeShortRunbook(join(site.folder, 'before'), ['R5', 'C17', 'C18', 'C19', 'C20', 'C22.adopted', 'C22', 'C23', 'C25', 'C26', 'C27.dump']));
+  await site.must('plan');
+  await site.must('run', '--run-id', 'before');
+  await lab.exec(id, 'controller', ['sh', '-c', `cat >${killer}`], { input: readFileSync(join(import.meta.dirname, 'kill-when.py')) });
+  site.useRunbook(writeShortRunbook(join(site.folder, 'sync'), ['C27', 'C28b']));
+  await site.must('plan');
+  await back();
+  await site.must('run', '--run-id', 'undisturbed');
+  expect(await effects()).toEqual(migrations);
+  undisturbed = await contents();
+});
+afterAll(() => site.down());
+
+/** The host as it was before row C27: the database from the dump that the product made, at version 44. */
+async function back(): Promise<void> {
+  await site.sh('controller', `set -e; mysql --defaults-file=/root/.my.cnf -e 'DROP DATABASE keystone; CREATE DATABASE keystone DEFAULT CHARACTER SET utf8'
+    mysql --defaults-file=/root/.my.cnf keystone </var/lib/tandem/dumps/keystone.sql
+    rm -f /root/keystonerc_admin; : >/var/log/tandem-lab/effects; mkdir -p /etc/tandem-lab; echo 0.2 >/etc/tandem-lab/slow-migration-s`);
+}
+
+interface Killed { agent: number; syncsRunning: number; counted: string[] }
+
+/** Runs C27 and C28b while the killer waits for its moment; resolves with what it saw then and the journal afterwards. */
+async function runKilled(run: string, file: string, what: string, ...options: string[]): Promise<{ killed: Killed; journal: Event[] }> {
+  await back();
+  expect(await effects()).toEqual([]);
+  const before = await agentPid();
+  const killing = lab.exec(id, 'controller', ['sh', '-c', `exec python3 ${killer} "$@" >/root/${run}.killed`, 'sh', file, what, ...options]);
+  await until('the killer watches', async () => (await site.sh('controller', `cat /root/${run}.killed 2>&1 || true`)) === 'watching');
+  const ended = await site.tandem('run', '--run-id', run);
+  expect(await killing).toMatchObject({ code: 0 });
+  const killed = JSON.parse((await site.sh('controller', `tail -n +2 /root/${run}.killed`))) as Killed;
+  expect(String(killed.agent)).toBe(before);
+  expect(await agentPid(), 'systemd started it again').not.toBe(before);
+  expect(ended.code, `the run ends right: ${ended.stdout}${ended.stderr}`).toBe(0);
+  expect(resultsOf(await site.report(run), 'controller')).toEqual({ C27: 'changed', C28b: 'changed' });
+  expect(await effects(), 'each migration once, in order').toEqual(migrations);
+  expect(await contents(), 'the same database as without a kill').toBe(undisturbed);
+  const journal = (await site.sh('controller', `cat ${journalOf(run)}`)).split('\n').map((line) => (JSON.parse(line) as { at: Event }).at);
+  expect(journal.filter(({ kind }) => kind === 'finished').map(({ step }) => step), 'one result a step').toEqual(['C27', 'C28b']);
+  return { killed, journal };
+}
+
+const journalOf = (run: string): string => `/var/lib/tandem/runs/${run}/journal.jsonl`;
+const effectsFile = '/var/log/tandem-lab/effects';
+const spawnedSyncs = (journal: Event[]): Event[] => journal.filter((event) => event.kind === 'spawned' && event.argv.includes('db_sync') && event.pid !== 0);
+const kinds = (journal: Event[]): string[] => journal.filter(({ step, kind }) => step === 'C27' && ['checked', 'applied', 'verified', 'finished'].includes(kind)).map(({ kind }) => kind);
+
+describe('the agent is killed with -9 around a database sync', () => {
+  test('right before: the intent is on record, nothing was begun', async () => {
+    const { killed, journal } = await runKilled('intent', journalOf('intent'), '"step":"C27" "kind":"checked"');
+    expect(killed).toMatchObject({ counted: [], syncsRunning: 0 });
+    expect(spawnedSyncs(journal)).toHaveLength(1);
+    expect(kinds(journal)).toEqual(['checked', 'checked', 'applied', 'verified', 'finished']);
+  });
+
+  test('as it is started, before or after its process is on record', async () => {
+    const { killed } = await runKilled('starting', journalOf('starting'), '"kind":"spawned" "db_sync" "pid":0');
+    expect(killed.counted).toEqual([]);
+  });
+
+  test('in the middle: the sync goes on without the agent, and the next one waits for it', async () => {
+    const { killed, journal } = await runKilled('middle', effectsFile, 'db_sync applied 50');
+    expect(killed.counted).toEqual(migrations.slice(0, 6));
+    expect(killed.syncsRunning).toBeGreaterThan(0);
+    expect(spawnedSyncs(journal), 'no second sync').toHaveLength(1);
+    expect(journal).toContainEqual(expect.objectContaining({ kind: 'progress', text: expect.stringContaining('of an earlier try still runs') as string }));
+    // Found done and proven, so never applied by the second agent.
+    expect(kinds(journal)).toEqual(['checked', 'checked', 'verified', 'finished']);
+  });
+
+  test('in the middle, and the sync with it: the next one goes on where it was', async () => {
+    const { killed, journal } = await runKilled('both', effectsFile, 'db_sync applied 50', '--sync', '--after', '0.1');
+    expect(killed.counted).toEqual(migrations.slice(0, 6));
+    expect(spawnedSyncs(journal)).toHaveLength(2);
+    expect(kinds(journal)).toEqual(['checked', 'checked', 'applied', 'verified', 'finished']);
+  });
+
+  test('between the main schema and its extension, and the sync with it', async () => {
+    const { killed, journal } = await runKilled('further', effectsFile, 'db_sync applied 55', '--sync', '--after', '0.1');
+    expect(killed.counted).toEqual(migrations.slice(0, 11));
+    expect(spawnedSyncs(journal)).toHaveLength(2);
+  });
+
+  test('right after: applied, not yet proven', async () => {
+    const { killed, journal } = await runKilled('applied', journalOf('applied'), '"step":"C27" "kind":"applied"');
+    expect(killed.counted).toEqual(migrations);
+    expect(spawnedSyncs(journal)).toHaveLength(1);
+    expect(kinds(journal)).toEqual(['checked', 'applied', 'checked', 'verified', 'finished']);
+  });
+
+  test('once its result is on record: the stored result counts', async () => {
+    const { journal } = await runKilled('finished', journalOf('finished'), '"step":"C27" "kind":"finished"');
+    expect(spawnedSyncs(journal)).toHaveLength(1);
+    expect(kinds(journal)).toEqual(['checked', 'applied', 'verified', 'finished']);
+  });
+});
