@@ -14,7 +14,8 @@ async function run(args: string[]): Promise<number> {
   return await coordinator.main(args);
 }
 
-run(process.argv.slice(2)).then((exitCode) => { process.exitCode = exitCode; }, (error: unknown) => {
+// Ended outright: a host that does not answer would keep its half-open connection, and us, for minutes.
+run(process.argv.slice(2)).then((exitCode) => { process.exit(exitCode); }, (error: unknown) => {
   console.error('tandem: internal error:', error);
   process.exitCode = 1;
 });

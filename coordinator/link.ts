@@ -25,7 +25,11 @@ export class AgentRefused extends Error {
 const RETRY = new Set([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNKNOWN]);
 
 /** grpc-js wraps the reason in words of its own. */
-const plain = (details: string): string => /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;
+function plain(details: string): string {
+  const seconds = /^Deadline exceeded after ([\d.]+)s/.exec(details)?.[1];
+  if (seconds !== undefined) return `no answer within ${Number(seconds).toFixed(0)} s`;
+  return /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;
+}
 
 /** One agent: one channel, its calls as promises, and a stream of work that survives a broken link. */
 export class Link {

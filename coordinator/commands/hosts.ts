@@ -23,7 +23,7 @@ export function hostsCommand(context: Context): Command {
       context.say(json === true ? JSON.stringify(rows, null, 2) : tableOf(rows));
       const away = rows.filter((row) => !row.reachable);
       if (away.length > 0) context.finish(EXIT.unreachable);
-      context.tell(away.length === 0 ? 'Next: tandem health shows why a grade is what it is; tandem plan decides the steps.' : away.map((row) => `${row.host}: ${row.reason}`).join('\n'));
+      context.tell(away.length === 0 ? 'Next: tandem health shows why a grade is what it is; tandem plan decides the steps.' : away.map((row) => row.reason).join('\n'));
     });
 }
 

@@ -27,16 +27,18 @@ export function reportText(report: RunReport): string {
 
 function hostLines({ host, role, steps, counts, notes }: HostReport, mode: RunReport['mode']): string[] {
   const width = Math.max(4, ...steps.map(({ id }) => id.length));
-  return ['', `${styleText('bold', host)} (${role}): ${countsText(counts, mode)}`, ...notes.map((note) => `  note: ${note}`), ...steps.flatMap((step) => stepLines(step, mode, width))];
+  return ['', `${styleText('bold', host)} (${role}): ${countsText(counts, mode)}`, ...notes.map((note) => `  note: ${note}`), ...steps.flatMap((step, n) => stepLines(step, mode, width, steps[n - 1]))];
 }
 
-function stepLines(step: StepReport, mode: RunReport['mode'], width: number): string[] {
+function stepLines(step: StepReport, mode: RunReport['mode'], width: number, before: StepReport | undefined): string[] {
   const time = step.endedMs === null ? '' : durationText(step.durationMs);
   const undone = step.changes && !step.canBeUndone && step.result !== 'skipped' ? ' (cannot be undone)' : '';
+  // The one reason why a run went no further is said once, not below each of forty steps.
+  const again = step.skippedBy === 'run' && before?.skippedBy === 'run' && before.reason === step.reason;
   const indent = ' '.repeat(width + 4);
   return [
     `  ${step.id.padEnd(width)}  ${styledResult(step.result, mode, 12)} ${time.padStart(9)}  ${step.sentence}${undone}`,
-    ...detailLines(step).map((line) => indent + line),
+    ...(again ? [] : detailLines(step)).map((line) => indent + line),
   ];
 }
 

@@ -39,8 +39,8 @@ async function main(): Promise<void> {
   const ansibleOn = left.has('ansible') ? [] : numbers('ansible-hosts', values['ansible-hosts'] ?? values.hosts);
   const run = `e${String(process.pid % 10_000)}`, folder = mkdtempSync(join('/var/tmp', 'tandem-bench-'));
   const leave = async (): Promise<void> => { await closeBench(run); rmSync(folder, { recursive: true, force: true }); };
-  let interrupted = false;
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => { interrupted = true; void leave().finally(() => { process.exit(code); }); });
+  const interrupted = new AbortController();
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => { interrupted.abort(); leave().then(() => process.exit(code), () => process.exit(code)); });
   try {
     const bench = await openBench(run, folder, Math.max(...counts));
     const agent = await measureAgent(bench);
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     for (const count of counts) results.push(await compare(bench, count, { script: runs, tandem: runs, pdsh: left.has('pdsh') ? 0 : runs, ansible: ansibleOn.includes(count) ? whole('ansible-runs', values['ansible-runs']) : 0 }));
     console.log([stageTable(results), stepTable(results), agentTable(agent), budgetTable(results, agent)].join('\n\n'));
   } catch (error) {
-    if (interrupted) await new Promise(() => undefined); // what failed was killed by us; the handler above ends this process
+    if (interrupted.signal.aborted) await new Promise(() => undefined); // what failed was killed by us; the handler above ends this process
     throw error;
   } finally {
     await leave();
