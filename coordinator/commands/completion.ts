@@ -20,18 +20,30 @@ function wordsOf(command: Command, path: string, inherited: string[]): Words[] {
   return [{ path, words: [...command.commands.map((child) => child.name()), ...choices, ...flags, ...inherited, '--help'] }, ...below];
 }
 
-/** Words are looked up by the path of commands typed so far; a word that is no command (an option's value) leaves it as it is. */
+const valuedFlags = (command: Command): string[] => [
+  ...command.options.flatMap((option: Option) => (option.required && option.long !== undefined ? [option.long] : [])), ...command.commands.flatMap(valuedFlags),
+];
+
+/** Words are looked up by the path of commands typed so far; behind an option that takes a value, files are offered. */
 export function bashScript(root: Command): string {
   const all = wordsOf(root, root.name(), []);
   return `# bash completion of tandem; made by: tandem completion bash
 _tandem() {
-  local current=\${COMP_WORDS[COMP_CWORD]} path=${root.name()} word
+  local current=\${COMP_WORDS[COMP_CWORD]} path=${root.name()} word value=
   local -A words=(
 ${all.map(({ path, words }) => `    ['${path}']='${[...new Set(words)].join(' ')}'`).join('\n')}
   )
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    [ -z "\${words["$path $word"]+known}" ] || path="$path $word"
+    if [ -n "$value" ]; then
+      value=
+    elif [[ ' ${[...new Set(valuedFlags(root))].join(' ')} ' == *" $word "* ]]; then
+      value=yes
+    elif [ -n "\${words["$path $word"]+known}" ]; then
+      path="$path $word"
+    fi
   done
+  COMPREPLY=()
+  [ -z "$value" ] || return
   mapfile -t COMPREPLY < <(compgen -W "\${words["$path"]}" -- "$current")
 }
 complete -o default -F _tandem tandem`;

@@ -27,7 +27,7 @@ hosts:
     # Where this host sees the backup of the old host of the same name.
     backup: /mnt/backup/controller.example.com
     # Facts captured on the old host, copied here from the backup; conditions of the plan rest on them.
-    # captured: ./captured/controller.json
+    captured: ./captured/controller.json
   compute1:
     role: compute
     address: 192.0.2.2
@@ -48,6 +48,6 @@ export function initCommand(context: Context): Command {
       if (existsSync(file)) throw new InputError([problem({ file, line: 1, column: 1 }, 'a file', 'none: it is never overwritten (--site FILE names another)')]);
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, siteTemplate(name), { flag: 'wx' });
-      context.say(`Wrote ${file}. Next: fill it in, then tandem pki init.`);
+      context.say(`Wrote ${file}. Next: fill it in, copy the captured facts to where it says, then tandem pki init.`);
     });
 }

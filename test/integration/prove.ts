@@ -17,11 +17,13 @@ export interface Proof {
 const phases = ['checked', 'applied', 'verified'];
 
 /**
- * One operation on a real host: changed, seen by another path, unchanged the second time; each break found by verify,
+ * One operation on a real host: a dry run would change it and writes nothing; changed, seen by another path, unchanged the second time; each break found by verify,
  * and cured; undone. Ends with the step done, or undone where it can be.
  */
 export async function prove(host: StepHost, { operation, args, looks, breaks, reverts }: Proof): Promise<void> {
   const before = await lookAll(host, looks);
+  const written = await host.writtenDuring(async () => { expect(await host.perform('check', operation, args), 'dry run').toMatchObject({ result: 'would_change' }); });
+  expect(written, 'written by a dry run').toEqual([]);
   const first = await host.perform('apply', operation, args);
   expect(first, 'first apply').toMatchObject({ result: 'changed' });
   expect(first.events.map(({ kind }) => kind).filter((kind) => phases.includes(kind))).toEqual(phases);

@@ -1,5 +1,6 @@
 import { existsSync, linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Difference, EventKind, Json } from '../../proto/events.ts';
 import * as lab from '../lab/lab.ts';
@@ -15,6 +16,8 @@ export interface StepHost {
   sh(command: string): Promise<string>;
   /** The same with any exit code. */
   trySh(command: string): Promise<Printed>;
+  /** What was written anywhere in the host while `action` ran, but for tree.ts's exceptions; seen from outside. */
+  writtenDuring(action: () => Promise<unknown>): Promise<string[]>;
 }
 /** Exit code, and both streams as one. */
 export interface Printed { code: number; printed: string }
