@@ -74,7 +74,7 @@ function explain(error: unknown, program: Command, argv: string[], { tell }: Pic
     for (const each of error.problems) tell(each.file === ARGUMENTS ? `${each.message}\n${pointAt(argv, each)}` : each.message);
     return EXIT.usage;
   }
-  if (error instanceof Locked) { tell(`${error.message}\n${error.lapsed ? 'Next: tandem status RUN shows how far that run is; the same command with --take-over takes the host.' : 'Next: wait for it, or: tandem stop RUN'}`); return EXIT.locked; }
+  if (error instanceof Locked) { tell(`${error.message}\nNext: ${error.lapsed ? `tandem status ${error.holder} shows how far that run is; the same command with --take-over takes the host.` : `wait for it, or: tandem stop ${error.holder}`}`); return EXIT.locked; }
   if (error instanceof Unreachable) { tell(`${error.message}\nNext: tandem hosts shows which hosts answer.`); return EXIT.unreachable; }
   if (error instanceof AgentRefused) { tell(error.message); return ['PERMISSION_DENIED', 'UNAUTHENTICATED'].includes(error.code) ? EXIT.usage : EXIT.failed; }
   // A full disk, a folder that is not there, no permission: the system's own words name the path.

@@ -29,8 +29,14 @@ export interface RunWatcher {
 
 /** Another run holds a host; `lapsed` when its coordinator has not renewed the lease in time. */
 export class Locked extends Error {
+  readonly holder: string;
   readonly lapsed: boolean;
-  constructor(message: string, lapsed: boolean) { super(message); this.name = 'Locked'; this.lapsed = lapsed; }
+  constructor(host: string, holder: string, owner: string, lapsed: boolean) {
+    super(`${host} is held by run ${holder} of ${owner}${lapsed ? ', whose coordinator has gone' : ''}`);
+    this.name = 'Locked';
+    this.holder = holder;
+    this.lapsed = lapsed;
+  }
 }
 
 /** This coordinator let go of the run; the hosts go on with what they hold. */
@@ -131,7 +137,7 @@ export class Run {
     const asked = await Promise.allSettled(this.#plan.hosts.map(async ({ name }) => {
       const answer = await this.#link(name).call('AcquireLease', { runId: this.#settings.run, owner: this.#settings.by, ttlS: LEASE_S, takeOver: this.#settings.takeOver });
       const lapsed = Number(answer['expiresMs']) < Date.now();
-      if (answer['granted'] !== true) throw new Locked(`${name} is held by run ${String(answer['holderRunId'])} of ${String(answer['holderOwner'])}${lapsed ? ', whose coordinator has gone' : ''}`, lapsed);
+      if (answer['granted'] !== true) throw new Locked(name, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
       this.#fences.set(name, Number(answer['fence']));
     }));
     for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;

@@ -48,7 +48,7 @@ async function pack(main: string, executable: string): Promise<void> {
     execArgvExtension: 'none', // NODE_OPTIONS of whoever starts the file must not change what it does
   };
   mkdirSync(dirname(executable), { recursive: true });
-  const fresh = `${executable}.new`; // renamed at the end: a running copy of the old file stays whole
+  const fresh = `${executable}.${String(process.pid)}.new`; // renamed at the end: a running copy of the old file stays whole
   await packer.default(main, { nodePath: baseNode, seaConfig, targets: [{ nodeRange: 'node24', platform: 'linux', arch: 'x64', output: fresh }] });
   chmodSync(fresh, 0o755);
   renameSync(fresh, executable);

@@ -65,6 +65,8 @@ export const COMMANDS: readonly Form[] = [
   act(LVM, 'lvchange(8) of lvm2 2.02.105: -a y|n', 'lvchange', '-an', { many: /[A-Za-z0-9_][A-Za-z0-9_.+-]*\/[A-Za-z0-9_][A-Za-z0-9_.+-]*/ }),
   // health
   read(SYSTEMD, 'systemctl(1) of systemd 208: list-units, --state', 'systemctl', 'list-units', '--state=failed', '--no-legend', '--no-pager', '--full'),
+  read('openvswitch 2.1', 'ovs-vsctl(8): --timeout, show', 'ovs-vsctl', '--timeout=5', 'show'),
+  read('openvswitch 2.1', 'ovs-appctl(8): -t, version', 'ovs-appctl', '-t', 'ovs-vswitchd', 'version'),
   read('openvswitch 2.1', 'ovs-vsctl(8): --timeout, list-br', 'ovs-vsctl', '--timeout=5', 'list-br'),
   read('chrony 1.29.1', 'chronyc(1): tracking', 'chronyc', 'tracking'),
   read('ntp 4.2.6p5', 'ntpq(8): -p, -n', 'ntpq', '-pn'),

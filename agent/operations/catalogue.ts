@@ -16,6 +16,7 @@ import { iniSet } from './ini.set.ts';
 import { lvmActivated } from './lvm.activated.ts';
 import { mariadbAdopted } from './mariadb.adopted.ts';
 import { mariadbUpgraded } from './mariadb.upgraded.ts';
+import { openvswitchAnswering } from './openvswitch.answering.ts';
 import { packageInstalled } from './package.installed.ts';
 import { portListening } from './port.listening.ts';
 import { rabbitmqUser } from './rabbitmq.user.ts';
@@ -48,6 +49,7 @@ export const catalogue: readonly Operation[] = [
   lvmActivated,
   mariadbAdopted,
   mariadbUpgraded,
+  openvswitchAnswering,
   packageInstalled,
   portListening,
   rabbitmqUser,

@@ -20,7 +20,7 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
     if (host !== undefined && step.skip === undefined) host.of += 1;
   }
   const differences = new Map<string, Extract<Event, { kind: 'checked' }>['differences']>();
-  const live = out.isTTY ? createLogUpdate(out) : undefined;
+  const live = out.isTTY && out.columns > 0 ? createLogUpdate(out) : undefined;
   const width = Math.max(...plan.hosts.map(({ name }) => name.length));
   const draw = (): void => {
     live?.([...hosts.entries()].map(([name, { done, of, queue: [step], text, sinceMs }]) => {

@@ -26,7 +26,8 @@ const results = (report: Report): Record<string, string> => Object.fromEntries(r
 
 /** What is in no file: the kernel's rules and addresses, services with their main process, users, packages. */
 const live = "iptables-save | grep -v '^[#:]'; ip6tables-save | grep -v '^[#:]'; ip -o addr; systemctl list-unit-files --no-legend --no-pager; "
-  + "systemctl show -p Id -p ActiveState -p MainPID '*.service' | grep -v '^$'; getent passwd; getent group; rpm -qa | sort";
+  // logind makes and drops a user's own units whenever a command like rabbitmqctl changes its user
+  + "systemctl show -p Id -p ActiveState -p MainPID '*.service' | awk -v RS= '{ gsub(\"\\n\", \" \"); print }' | grep -v 'Id=user[-@]' | sort; getent passwd; getent group; rpm -qa | sort";
 const asked = `${live}; mysqldump --all-databases --skip-dump-date; rabbitmqctl -q eval '{rabbit_auth_backend_internal:list_users(), rabbit_auth_backend_internal:list_permissions()}.'`;
 
 /** Runs `tandem check` and compares everything before and after; resolves with its results by step. */

@@ -38,19 +38,25 @@ export async function watchProcesses({ run, sh }: LabSite, host: string, words: 
   };
 }
 
+/** Where each word stands in the files below these paths, and in the system's journal. */
+export async function findOnHost(run: string, host: string, words: readonly string[], paths: readonly string[]): Promise<Record<string, string[]>> {
+  await putScript(run, host, 'find-words.py');
+  const searched = await lab.exec(run, host, ['python3', '/root/find-words.py', ...paths], { input: words.join('\n') });
+  if (searched.code !== 0) throw new Error(searched.stderr);
+  return JSON.parse(searched.stdout) as Record<string, string[]>;
+}
+
 /** Where each word stands: in what the agents keep and the hosts log, in what the coordinator keeps and printed. */
 export async function findWords(site: LabSite, hosts: readonly string[], words: readonly string[]): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = Object.fromEntries(words.map((word) => [word, []]));
   const add = (word: string, place: string): void => { found[word] = [...found[word] ?? [], place]; };
   for (const host of hosts) {
-    await putScript(site.run, host, 'find-words.py');
-    const searched = await lab.exec(site.run, host, ['sh', '-c', 'exec python3 /root/find-words.py /var/lib/tandem* /var/log'], { input: words.join('\n') });
-    if (searched.code !== 0) throw new Error(searched.stderr);
-    for (const [word, places] of Object.entries(JSON.parse(searched.stdout) as Record<string, string[]>)) for (const place of places) add(word, `${host}:${place}`);
+    const there = await findOnHost(site.run, host, words, ['/var/lib/tandem', '/var/lib/tandem-first', '/var/log']);
+    for (const [word, places] of Object.entries(there)) for (const place of places) add(word, `${host}:${place}`);
   }
   const state = join(site.folder, 'state');
   for (const name of readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))) {
-    const text = readFileSync(name, 'latin1');
+    const text = `${name}\n${readFileSync(name, 'latin1')}`;
     for (const word of words) if (text.includes(word)) add(word, name.slice(state.length + 1));
   }
   for (const word of words) if (site.printed().includes(word)) add(word, 'printed');

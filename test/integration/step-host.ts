@@ -4,7 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Difference, EventKind, Json } from '../../proto/events.ts';
 import * as lab from '../lab/lab.ts';
-import { openSession, openShell } from './session.ts';
+import { openSession, openShell, type Shell } from './session.ts';
+import { changedSince } from './tree.ts';
 
 /** A lab host on which single steps of operations run with the product's own code (step-runner.ts). */
 export interface StepHost {
@@ -15,12 +16,10 @@ export interface StepHost {
   /** A shell command by the lab, past the product; rejects unless it exits 0. Resolves with what it printed, without the last newlines. */
   sh(command: string): Promise<string>;
   /** The same with any exit code. */
-  trySh(command: string): Promise<Printed>;
+  trySh(command: string): ReturnType<Shell['run']>;
   /** What was written anywhere in the host while `action` ran, but for tree.ts's exceptions; seen from outside. */
   writtenDuring(action: () => Promise<unknown>): Promise<string[]>;
 }
-/** Exit code, and both streams as one. */
-export interface Printed { code: number; printed: string }
 export type Args = Record<string, unknown>;
 /** `result` of a step that ended well, `code` of one that failed. */
 export interface Answer { result?: string; code?: string; reason: string; events: EventKind[] }
@@ -59,7 +58,13 @@ export async function startStepHost(run: string, name = 'controller'): Promise<S
       if (ran.code !== 0) throw new Error(`${command}: exit code ${ran.code}\n${ran.printed}`);
       return ran.printed;
     },
-    trySh: shell.run,
+    trySh: (command) => shell.run(command),
+    async writtenDuring(action) {
+      const beganMs = Date.now();
+      await setTimeout(30); // a file's time comes from a clock that lags by up to a tick
+      await action();
+      return changedSince(run, name, beganMs);
+    },
   };
 }
 

@@ -32,4 +32,4 @@ async function run({ operation: name, args: given, step, folder, revertTo }: Req
 async function main(): Promise<void> {
   for await (const line of createInterface(process.stdin)) console.log(JSON.stringify(await run(JSON.parse(line) as Request)));
 }
-void main();
+main().catch((error: unknown) => { console.error(error); process.exitCode = 1; });

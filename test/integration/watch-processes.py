@@ -24,5 +24,5 @@ while not os.path.exists('/run/watch-stop'):
             for word in words:
                 if word in text:
                     shown[f'{where} {word.decode()} {text[:300].decode(errors="replace")}'] = {'where': where, 'word': word.decode(), 'text': text[:300].decode(errors='replace')}
-    time.sleep(0.01)
+    time.sleep(0.02)
 print(json.dumps({'looks': looks, 'shown': list(shown.values())}), flush=True)
