@@ -11,7 +11,7 @@ import { RunLog, type Trace } from './runlog.ts';
 export class Refused extends Error {}
 
 /** Everything one command needs to be carried out. */
-export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; scrubber: Scrubber; emit: Emit }
+export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[] }
 /** Carries one command out on the machine (worker.ts). Throws StepError. */
 export type Worker = (task: Task) => Promise<Outcome>;
 
@@ -140,7 +140,7 @@ export class Dispatcher {
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
       const folder = join(this.stateDir, 'runs', log.run, 'steps', command.step);
-      const outcome = await this.#worker({ log, command, folder, scrubber, emit });
+      const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run) });
       finish({ ...outcome, code: '', failure: null });
     } catch (error) {
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);

@@ -53,6 +53,9 @@ export class LeaseKeeper {
     fsyncSync(fd);
     closeSync(fd);
     renameSync(`${this.#path}.new`, this.#path);
+    const folder = openSync(join(this.#path, '..'), 'r'); // the new name too, else a power cut brings an older number back
+    fsyncSync(folder);
+    closeSync(folder);
     this.#lease = lease;
   }
 }

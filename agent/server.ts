@@ -82,9 +82,10 @@ function execute({ dispatcher, leases }: Services, call: ServerDuplexStream<Mess
     call.write({ event: eventToWire(event) });
     if (event.kind === 'finished') { open.delete(event.command); endIfDone(); }
   };
+  // Once a stream: its certificate cannot change.
+  try { authorize(call, 'Execute'); } catch (error) { fail(error); return; }
   call.on('data', (request: Message) => {
     try {
-      authorize(call, 'Execute');
       const command = commandFromWire((request['command'] ?? {}) as Message);
       const refusal = leases.refusal(command.run, command.fence);
       if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
@@ -102,7 +103,6 @@ function execute({ dispatcher, leases }: Services, call: ServerDuplexStream<Mess
   call.on('end', () => { halfClosed = true; endIfDone(); });
   call.on('close', () => { unfollow.forEach((stop) => { stop(); }); });
   call.on('cancelled', () => { unfollow.forEach((stop) => { stop(); }); });
-  try { authorize(call, 'Execute'); } catch (error) { fail(error); }
 }
 
 function attach({ dispatcher }: Services, call: ServerWritableStream<Message, Message>): void {

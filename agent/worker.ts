@@ -1,14 +1,22 @@
 import { StepError } from '../proto/errors.ts';
 import type { Task, Worker } from './dispatcher.ts';
+import { ReadAhead } from './host/ahead.ts';
+import type { Sight } from './host/host.ts';
 import { openHost } from './host/local.ts';
 import { outliveLeftover } from './leftovers.ts';
 import { findOperation } from './operations/catalogue.ts';
 import type { Operation } from './operations/operation.ts';
-import { perform, type Outcome } from './perform.ts';
+import { perform, type Emit, type Outcome } from './perform.ts';
 
 /** A worker over a set of operations: arguments checked, a process of an earlier try waited for, then looked, done, proven. */
 export function workWith(find: (operation: string) => Operation | undefined): Worker {
-  return async ({ log, command, folder, scrubber, emit }: Task): Promise<Outcome> => {
+  const ahead = new ReadAhead();
+  const looks = (command: Task['command'], sight: Sight): string[] => {
+    const operation = find(command.operation), args = operation?.args.safeParse(command.args);
+    const looked = args?.success === true ? operation?.looksAt?.(args.data) : undefined;
+    return looked?.sight === sight ? looked.names : [];
+  };
+  return async ({ log, command, folder, scrubber, emit, behind }: Task): Promise<Outcome> => {
     const operation = find(command.operation);
     if (operation === undefined) throw new StepError('invalid_args', `there is no operation ${command.operation} in this agent's catalogue`);
     const parsed = operation.args.safeParse(command.args);
@@ -16,9 +24,15 @@ export function workWith(find: (operation: string) => Operation | undefined): Wo
     const trace = log.commands.get(command.id);
     if (trace !== undefined) await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
     const deadlineMs = operation.mayKill ? Date.now() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
-    const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit, deadlineMs });
+    const telling: Emit = (event) => {
+      // What follows any other event may be a change; a dry run makes none.
+      if (command.mode !== 'check' && !(event.kind === 'checked' && event.satisfied)) ahead.forget();
+      emit(event);
+    };
+    const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight)));
+    const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit: telling, deadlineMs, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
-    return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, emit);
+    return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, telling);
   };
 }
 

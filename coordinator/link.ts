@@ -2,6 +2,7 @@ import { Client, credentials, Metadata, status, type ServiceError, type ClientDu
 import type { Command } from '../proto/command.ts';
 import type { Event, Finished, Json } from '../proto/events.ts';
 import { agentService, commandToWire, eventFromWire, MAX_MESSAGE_BYTES } from '../proto/wire.ts';
+import { printable, printableAll } from './printable.ts';
 
 type Message = Record<string, unknown>;
 
@@ -57,10 +58,11 @@ export class Link {
   }
 
   #failure(error: ServiceError): Error {
-    return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, plain(error.details)) : new AgentRefused(this.endpoint.host, status[error.code], error.details);
+    const details = printable(error.details);
+    return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, plain(details)) : new AgentRefused(this.endpoint.host, status[error.code], details);
   }
 
-  /** One unary call by its name in agent.proto. Throws Unreachable, AgentRefused. */
+  /** One unary call by its name in agent.proto; its texts are printable. Throws Unreachable, AgentRefused. */
   async call(method: string, request: Message, timeoutS: number = 20): Promise<Message> {
     const definition = agentService[method];
     if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
@@ -68,7 +70,7 @@ export class Link {
       this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request,
         new Metadata(), { deadline: Date.now() + timeoutS * 1000 }, (error, answer) => {
           if (error !== null) reject(this.#failure(error));
-          else resolve(answer ?? {});
+          else resolve(printableAll(answer ?? {}));
         });
     });
   }
@@ -126,7 +128,7 @@ export class Link {
     const call = this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { everyS });
     stop.addEventListener('abort', () => { call.cancel(); });
     await new Promise<void>((resolve, reject) => {
-      call.on('data', (message: Message) => { onHealth(message['health'] as Message); });
+      call.on('data', (message: Message) => { onHealth(printableAll(message['health'] as Message)); });
       call.on('error', (error: ServiceError) => { if (stop.aborted) resolve(); else reject(this.#failure(error)); });
       call.on('end', () => { resolve(); });
     });

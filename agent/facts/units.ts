@@ -30,6 +30,10 @@ export const unitName = (name: string): string => (/\.(service|socket|target|mou
 /** The states of all units with one process, by full unit name. */
 export async function readUnits(probe: Probe, units: string[]): Promise<Map<string, UnitState>> {
   const names = units.map(unitName);
+  return await (probe.readTogether?.('units', names, (all) => show(probe, all)) ?? show(probe, names));
+}
+
+async function show(probe: Probe, names: string[]): Promise<Map<string, UnitState>> {
   const blocks = parseShow((await probe.read(['systemctl', 'show', ...SHOW_OPTIONS, ...names])).stdout);
   if (blocks.length !== names.length) throw new StepError('internal', `systemctl show told of ${blocks.length} units, asked for ${names.length}`);
   return new Map(names.map((name, at) => {

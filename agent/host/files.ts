@@ -1,5 +1,5 @@
 import { constants, copyFileSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, type Stats } from 'node:fs';
-import { chmod, chown, lchown, lstat, open, readdir, rename, utimes } from 'node:fs/promises';
+import { lchown, lstat, lutimes, open, readdir, rename } from 'node:fs/promises';
 import { createHash, randomBytes } from 'node:crypto';
 import { StepError } from '../../proto/errors.ts';
 import type { FileStat, Ownership } from './host.ts';
@@ -45,7 +45,9 @@ export async function readText(path: string, limitBytes: number): Promise<string
     throw error;
   }
   try {
-    const { size } = await file.stat();
+    const entry = await file.stat();
+    if (!entry.isFile()) throw new StepError('precondition_failed', `${path} is not a regular file`); // a device has no end
+    const { size } = entry;
     if (size > limitBytes) throw new StepError('precondition_failed', `${path} has ${String(size)} bytes, more than the ${String(limitBytes)} that are read at once`);
     return await file.readFile('utf8');
   } finally {
@@ -68,11 +70,13 @@ export async function hashFile(path: string): Promise<string> {
   }
 }
 
-/** Owner before mode: chown drops set-id bits. Links have no mode of their own. */
+/** Owner before mode: chown drops set-id bits. Links have no mode of their own, and one put in the path's place meanwhile is not followed. */
 export async function own(path: string, { mode, uid, gid }: Ownership): Promise<void> {
   const s = await lstat(bytes(path));
-  if (uid !== undefined || gid !== undefined) await (s.isSymbolicLink() ? lchown : chown)(bytes(path), uid ?? s.uid, gid ?? s.gid);
-  if (mode !== undefined && !s.isSymbolicLink()) await chmod(bytes(path), mode);
+  if (uid !== undefined || gid !== undefined) await lchown(bytes(path), uid ?? s.uid, gid ?? s.gid);
+  if (mode === undefined || s.isSymbolicLink()) return;
+  const file = await open(bytes(path), READ_FLAGS);
+  try { await file.chmod(mode); } finally { await file.close(); }
 }
 
 export async function syncFolder(path: string): Promise<void> {
@@ -90,7 +94,9 @@ export async function replaceFile(path: string, content: string, ownership: Owne
   const file = await open(bytes(temporary), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     await file.writeFile(content);
-    await own(temporary, { mode: ownership.mode ?? old?.mode ?? 0o600, uid: ownership.uid ?? old?.uid ?? 0, gid: ownership.gid ?? old?.gid ?? 0 });
+    // By the open file, never by its name: who owns the folder may have put a link there meanwhile.
+    await file.chown(ownership.uid ?? old?.uid ?? 0, ownership.gid ?? old?.gid ?? 0);
+    await file.chmod(ownership.mode ?? old?.mode ?? 0o600);
     await file.datasync();
     await rename(bytes(temporary), bytes(path));
   } catch (error) {
@@ -110,7 +116,7 @@ export async function copyOne(from: string, to: string, ownership: Ownership = {
   else if (s.isFile()) await copyContent(from, to, s);
   else throw new StepError('precondition_failed', `${from} is neither a file, a folder nor a link; such are not copied`);
   await own(to, { mode: ownership.mode ?? s.mode & 0o7777, uid: ownership.uid ?? s.uid, gid: ownership.gid ?? s.gid });
-  if (!s.isSymbolicLink()) await utimes(bytes(to), s.atimeMs / 1000, s.mtimeMs / 1000);
+  if (!s.isSymbolicLink()) await lutimes(bytes(to), s.atimeMs / 1000, s.mtimeMs / 1000);
 }
 
 async function copyContent(from: string, to: string, s: Stats): Promise<void> {

@@ -44,7 +44,13 @@ export interface AmqpLogin { address: string; port: number; user: string; passwo
 /** What the broker itself said; the password is in neither field. */
 export interface AmqpAnswer { accepted: boolean; reason: string }
 
+/** What can be read of many subjects with one process. */
+export type Sight = 'packages' | 'units';
+export type ReadTogether = <T>(sight: Sight, names: readonly string[], read: (names: string[]) => Promise<Map<string, T>>) => Promise<Map<string, T>>;
+
 export interface Probe {
+  /** Reads these subjects, perhaps along with those of later steps (ahead.ts). Absent: each look reads for itself. */
+  readTogether?: ReadTogether;
   /** Runs a command that the table (commands.ts) lists as read-only. Throws StepError command_failed | timed_out | refused_by_policy. */
   read(argv: string[], options?: RunOptions): Promise<Ran>;
   /** Whole file as UTF-8; undefined when there is none. */

@@ -6,7 +6,7 @@ import { StepError } from '../../proto/errors.ts';
 import { tryAmqpLogin } from './amqp.ts';
 import { bytes, copyOne, copyTree, hashFile, listFolder, own, readText, replaceFile, statPath, syncFolder } from './files.ts';
 import { admit } from './guard.ts';
-import { savedName, type Host } from './host.ts';
+import { savedName, type Host, type ReadTogether } from './host.ts';
 import { connects, exchange } from './network.ts';
 import { runOutliving, runToEnd, type ProcessContext } from './process.ts';
 import type { Scrubber } from './scrub.ts';
@@ -22,6 +22,8 @@ export interface StepContext {
   /** Milliseconds since the epoch after which what may be killed is killed; Infinity where nothing may. */
   deadlineMs: number;
   emit: (event: EventKind) => void;
+  /** Absent: every look reads for itself. */
+  readTogether?: ReadTogether;
 }
 
 const TEXT_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -53,9 +55,10 @@ export function openHost(step: StepContext): Host {
   const readFile = (path: string): Promise<string | undefined> => readText(path, TEXT_LIMIT_BYTES);
   const saved = (path: string): string => join(step.folder, 'saved', savedName(path));
   return {
+    ...(step.readTogether === undefined ? {} : { readTogether: step.readTogether }),
     async read(argv, options = {}) {
       admit(argv, 'read');
-      return await runToEnd(argv, options, process);
+      return await runToEnd(argv, options, process, 'read');
     },
     async act(argv, options = {}) {
       admit(argv, 'act');

@@ -40,11 +40,12 @@ function cannotStart(file: string, { code, shortMessage }: { code?: string | und
 }
 
 /** Runs argv to its end and keeps its output whole. Throws StepError command_failed | timed_out. */
-export async function runToEnd(argv: string[], options: RunOptions, context: ProcessContext): Promise<Ran> {
+export async function runToEnd(argv: string[], options: RunOptions, context: ProcessContext, purpose: 'read' | 'act' = 'act'): Promise<Ran> {
   const [file = '', ...args] = asUser(argv, options.runAs);
   const timeout = Math.max(1, Math.min(context.remainingMs(), 2 ** 31 - 1));
   const result = await execa(file, args, {
     reject: false, stripFinalNewline: false, extendEnv: false, cwd: '/', maxBuffer: READ_LIMIT_BYTES, timeout,
+    cleanup: purpose === 'act', // for each process, execa sets handlers for 30 signals and takes them back: 5 ms; a reader left at exit ends by itself
     env: { ...ENVIRONMENT, TANDEM_COMMAND: context.commandId, ...options.env },
     ...(options.stdin === undefined ? { stdin: 'ignore' as const } : { input: options.stdin }),
   });

@@ -10,9 +10,10 @@ export const HIDDEN = '(secret)';
 
 export function createScrubber(): Scrubber {
   const hidden = new Set<string>();
+  let longestFirst: string[] = [];
   const text = (input: string): string => {
     let out = input;
-    for (const secret of hidden) out = out.replaceAll(secret, HIDDEN);
+    for (const secret of longestFirst) out = out.replaceAll(secret, HIDDEN);
     return out;
   };
   const deep = <T>(value: T): T => {
@@ -23,10 +24,11 @@ export function createScrubber(): Scrubber {
   };
   return {
     add(secret) {
-      // A secret shows up as it is, inside JSON, inside a URL, or base64 encoded; the longest form goes first.
+      // A secret shows up as it is, inside JSON, inside a URL, or base64 encoded.
       for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret), Buffer.from(secret).toString('base64')]) {
         if (form.length >= 4) hidden.add(form);
       }
+      longestFirst = [...hidden].sort((a, b) => b.length - a.length); // else one that begins another would leave that one's end
     },
     text, deep,
   };

@@ -1,6 +1,6 @@
 import { StepError } from '../../proto/errors.ts';
 import { parseRc } from '../parse/rc.ts';
-import { effective, parseIni } from '../parse/ini.ts';
+import { readIniValue } from '../parse/ini.ts';
 
 export type ReadText = (path: string) => Promise<string | undefined>;
 
@@ -31,7 +31,7 @@ export async function resolveSecret(reference: string, readText: ReadText, sent:
   const [, path = '', section = '', key = ''] = parts;
   const text = await readText(path);
   if (text === undefined) throw missing('there is no such file on this host');
-  const value = effective(parseIni(text), section, key);
+  const value = readIniValue(text, section, key);
   if (value === undefined) throw missing(`[${section}] has no ${key}`);
   return value;
 }

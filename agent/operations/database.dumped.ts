@@ -7,7 +7,7 @@ import { finding, operation, type Finding } from './operation.ts';
 
 const args = z.strictObject({
   schema: identifier.describe('Name of the database.'),
-  to: absolutePath.describe('File the dump goes to, 0600 in a folder of 0700; its record (hash, version, rows and checksum per table) goes to the same name with .json.'),
+  to: absolutePath.describe('File the dump goes to, 0600, its folder made with 0700 where there is none; its record (hash, version, rows and checksum per table) goes to the same name with .json.'),
   version: versionPlace.describe('Where the schema keeps its version.'),
   at: z.array(schemaVersion).min(1).describe('Versions of which a dump is wanted; at a later one nothing is dumped, since the state before is gone.'),
   past: z.array(schemaVersion).default([]).describe('Later versions, where versions are names: names have no order. Numbers above `at` are later by themselves.'),
@@ -32,7 +32,8 @@ export const databaseDumped = operation({
   describe: (a) => `a dump of schema ${a.schema} at version ${a.at.join(' or ')} is in ${a.to}, proven by loading it into a scratch schema`,
   check: look,
   async apply(host, a) {
-    await host.makeDirectory(a.to.slice(0, a.to.lastIndexOf('/')), { mode: 0o700 });
+    const folder = a.to.slice(0, a.to.lastIndexOf('/'));
+    if (await host.stat(folder) === undefined) await host.makeDirectory(folder, { mode: 0o700 }); // one that is there is others' too
     const part = `${a.to}.part`, drill = `tandem_drill_${a.schema}`;
     const { version, charset } = await present(host, a);
     const content = await readContent(host, a.defaultsFile, a.schema);

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Difference, Json } from '../../proto/events.ts';
-import type { Host, Probe } from '../host/host.ts';
+import type { Host, Probe, Sight } from '../host/host.ts';
 
 /**
  * What a look at the host gives. `found` describes the state that the operation is about, complete enough for
@@ -32,6 +32,8 @@ export interface Operation<S extends ArgsSchema = ArgsSchema> {
   mayKill: boolean;
   /** One sentence with the values filled in, as the plan shows it. */
   describe(args: z.infer<S>): string;
+  /** What `check` looks at that can be read for many steps with one process (agent/host/ahead.ts). */
+  looksAt?(args: z.infer<S>): { sight: Sight; names: string[] };
   check(probe: Probe, args: z.infer<S>): Promise<Finding>;
   apply?(host: Host, args: z.infer<S>, found: Json): Promise<void>;
   verify?(probe: Probe, args: z.infer<S>): Promise<Finding>;

@@ -10,6 +10,8 @@ export const unitNames = z.array(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.@:-]
 /** Loaded, running, enabled: what `revert` needs, and nothing that changes from look to look. */
 export type FoundUnits = Record<string, { load: string; running: boolean; enabled: string }>;
 
+export const looksAtUnits = (args: { units: string[] }): { sight: 'units'; names: string[] } => ({ sight: 'units', names: args.units.map(unitName) });
+
 export async function lookAtUnits(probe: Probe, units: string[]): Promise<{ states: Map<string, UnitState>; found: FoundUnits }> {
   const states = await readUnits(probe, units);
   const found = Object.fromEntries([...states].map(([name, unit]) => [name, { load: unit.load, running: isRunning(unit), enabled: unit.enabled }]));

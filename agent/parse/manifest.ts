@@ -45,7 +45,7 @@ export function parseManifest(text: string): Manifest {
   for (const key of HEADER) if (!header.get(key)) bad(at + 1, `header ${key} is missing`);
   const mode = header.get('mode');
   if (mode !== 'hot' && mode !== 'cold') return bad(at + 1, `header mode is ${mode ?? ''}, expected hot or cold`);
-  const entries: ManifestEntry[] = [];
+  const entries: ManifestEntry[] = [], leaves = new Set<string>();
   let last = '';
   for (; at < lines.length && !(lines[at] ?? '').startsWith('#end\t'); at++) {
     if (lines[at] === '' && at === lines.length - 1) break;
@@ -53,6 +53,9 @@ export function parseManifest(text: string): Manifest {
     const sortedBy = (lines[at] ?? '').split('\t')[12] ?? '';
     if (!(last < sortedBy)) bad(at + 1, 'not sorted by the path field, or a path twice');
     last = sortedBy;
+    if (entry.type !== 'd') leaves.add(entry.path);
+    // A path through a link would be written where the link points.
+    for (let cut = entry.path.lastIndexOf('/'); cut > 0; cut = entry.path.lastIndexOf('/', cut - 1)) if (leaves.has(entry.path.slice(0, cut))) bad(at + 1, `path ${JSON.stringify(entry.path)} lies below what is no folder`);
     entries.push(entry);
   }
   const end = lines[at];

@@ -3,11 +3,14 @@ import { Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { stripVTControlCharacters } from 'node:util';
 import { reportJson } from '../report/json.ts';
-import { reportJunit } from '../report/junit.ts';
+import type { RunReport } from '../report/schema.ts';
 import { reportText } from '../report/text.ts';
 import { storedRun } from './stored-run.ts';
 
-const WRITERS = { text: reportText, json: reportJson, junit: reportJunit };
+const WRITERS = {
+  text: reportText, json: reportJson,
+  junit: async (report: RunReport) => (await import('../report/junit.ts')).reportJunit(report), // a large library for one format
+};
 interface Options { format: keyof typeof WRITERS; out?: string }
 
 export function reportCommand(context: Context): Command {
@@ -16,9 +19,9 @@ export function reportCommand(context: Context): Command {
     .addOption(new Option('--format <format>', 'how').choices(Object.keys(WRITERS)).default('text'))
     .option('--out <file>', 'write to this file')
     .addHelpText('after', '\nExamples:\n  tandem report\n  tandem report 20261124-114603-k3f --format junit --out run.xml')
-    .action((id: string | undefined, { format, out }: Options) => {
+    .action(async (id: string | undefined, { format, out }: Options) => {
       const { report } = storedRun(context, id);
-      const text = WRITERS[format](report).trimEnd();
+      const text = (await WRITERS[format](report)).trimEnd();
       if (out === undefined) context.say(text);
       else {
         writeFileSync(out, `${stripVTControlCharacters(text)}\n`);

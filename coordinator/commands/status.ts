@@ -3,6 +3,7 @@ import type { Event } from '../../proto/events.ts';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
 import { AgentRefused, type Link } from '../link.ts';
+import { oneLine } from '../printable.ts';
 import { reportJson } from '../report/json.ts';
 import { reportOf } from '../report/model.ts';
 import type { HostReport, RunReport } from '../report/schema.ts';
@@ -37,7 +38,7 @@ function statusText(report: RunReport): string {
 function hostLine({ host, steps, counts }: HostReport, mode: RunReport['mode']): string {
   const inHand = steps.find((step) => step.result === 'waiting' && step.beganMs !== null);
   const bad = steps.find((step) => step.result === 'failed');
-  return [`${host}: ${countsText(counts, mode)}`, ...(inHand === undefined ? [] : [`in hand: ${inHand.id} ${inHand.sentence}`]), ...(bad === undefined ? [] : [`${bad.id} failed: ${bad.reason}`])].join('; ');
+  return [`${host}: ${countsText(counts, mode)}`, ...(inHand === undefined ? [] : [`in hand: ${inHand.id} ${inHand.sentence}`]), ...(bad === undefined ? [] : [`${bad.id} failed: ${oneLine(bad.reason)}`])].join('; ');
 }
 
 const QUIET_MS = 700;

@@ -1,12 +1,12 @@
 import { webcrypto } from 'node:crypto';
 import 'reflect-metadata'; // x509's container needs it before itself
 import * as x509 from '@peculiar/x509';
+import type { Role } from './checks.ts';
 
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 /** PEM texts; the key is PKCS #8. */
 export interface KeyPair { certificatePem: string; keyPem: string }
-export type Holder = 'agent' | 'operator' | 'observer';
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -45,19 +45,19 @@ export async function createAuthority(site: string, nowMs: number): Promise<KeyP
  * A certificate signed by the site's authority. An agent's may only serve, an operator's or observer's only ask; the
  * role stands in a SPIFFE-style URI: spiffe://SITE/agent|operator|observer/NAME.
  */
-export async function issue(authority: KeyPair, holder: Holder, site: string, name: string, nowMs: number, addresses: string[] = []): Promise<KeyPair> {
+export async function issue(authority: KeyPair, role: Role, site: string, name: string, nowMs: number, addresses: string[] = []): Promise<KeyPair> {
   const ca = new x509.X509Certificate(authority.certificatePem);
   const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
-  const names: x509.JsonGeneralName[] = [{ type: 'url', value: `spiffe://${site}/${holder}/${name}` }];
-  if (holder === 'agent') names.push({ type: 'dns', value: name }, ...addresses.map((value) => ({ type: 'ip' as const, value })));
+  const names: x509.JsonGeneralName[] = [{ type: 'url', value: `spiffe://${site}/${role}/${name}` }];
+  if (role === 'agent') names.push({ type: 'dns', value: name }, ...addresses.map((value) => ({ type: 'ip' as const, value })));
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(), subject: `CN=${name}, OU=${holder}, O=${site}`, issuer: ca.subject,
+    serialNumber: serial(), subject: `CN=${name}, OU=${role}, O=${site}`, issuer: ca.subject,
     notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + LEAF_DAYS * DAY_MS),
     signingAlgorithm: KEY, publicKey: keys.publicKey, signingKey: await keyFromPem(authority.keyPem),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([holder === 'agent' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth]),
+      new x509.ExtendedKeyUsageExtension([role === 'agent' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth]),
       new x509.SubjectAlternativeNameExtension(names),
       await x509.AuthorityKeyIdentifierExtension.create(ca),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),

@@ -1,5 +1,6 @@
 import type { Event, Finished } from '../../proto/events.ts';
 import type { Plan, PlanStep } from '../plan.ts';
+import { oneLine } from '../printable.ts';
 import type { RunReport } from '../report/schema.ts';
 import { detailLines, styledResult } from '../report/text.ts';
 import { durationText } from '../report/words.ts';
@@ -9,7 +10,7 @@ type Differences = Extract<Event, { kind: 'checked' }>['differences'];
 /** One line for a step that finished; where it failed, or is a dry run's finding, what is known of it below. */
 export function finishedLines(host: string, step: PlanStep | undefined, finished: Finished, differences: Differences, mode: RunReport['mode']): string[] {
   const time = finished.result === 'skipped' ? '' : ` (${durationText(finished.durationMs)})`;
-  const head = `${host} ${finished.step} ${styledResult(finished.result, mode)}  ${step?.sentence ?? ''}${time}`;
+  const head = `${host} ${oneLine(finished.step)} ${styledResult(finished.result, mode)}  ${step?.sentence ?? ''}${time}`;
   if (finished.result === 'changed' || finished.result === 'unchanged') return [head];
   return [head, ...detailLines({ ...finished, skippedBy: finished.result === 'skipped' ? 'run' : null, differences }).map((line) => `    ${line}`)];
 }

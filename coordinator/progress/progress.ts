@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { Event } from '../../proto/events.ts';
 import type { Plan } from '../plan.ts';
+import { oneLine } from '../printable.ts';
 import type { RunWatcher } from '../run.ts';
 import type { RunReport } from '../report/schema.ts';
 import { durationText } from '../report/words.ts';
@@ -35,7 +36,7 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
   const ticking = live === undefined ? undefined : setInterval(draw, 500);
   return {
     onStage({ phase, stage }) { print([`-- ${phase} / ${stage}`]); },
-    onNote(host, text) { print([host === '' ? text : `${host}: ${text}`]); },
+    onNote(host, text) { print([oneLine(host === '' ? text : `${host}: ${text}`)]); },
     onEvent(host, event) {
       const state = hosts.get(host);
       if (state === undefined || event.step === '') return;
@@ -44,7 +45,7 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
         if (!state.queue.includes(event.step)) state.queue.push(event.step);
       }
       if (event.kind === 'checked') differences.set(event.command, event.differences);
-      if (event.kind === 'progress') state.text = event.text;
+      if (event.kind === 'progress') state.text = oneLine(event.text);
       if (event.kind !== 'finished') return;
       Object.assign(state, { done: state.done + 1, queue: state.queue.filter((id) => id !== event.step), text: '', sinceMs: nowMs() });
       print(finishedLines(host, steps.get(`${event.step}@${host}`), event, differences.get(event.command) ?? [], mode));

@@ -1,4 +1,5 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
+import { oneLine } from '../printable.ts';
 import type { HostReport, RunReport, StepReport } from './schema.ts';
 import { countsText, durationText, nextSteps, resultWord, verdictText } from './words.ts';
 
@@ -18,7 +19,7 @@ export function reportText(report: RunReport): string {
   const lines = [
     `Run ${run} of site ${site}: ${verdictText(report)}`, report.title,
     `${mode === 'check' ? 'dry run' : 'applied'} by ${by}, ${time}; runbook ${runbook}, plan ${planDigest.slice(0, 12)}`,
-    ...report.notes.map((note) => `Note: ${note}`),
+    ...report.notes.map((note) => `Note: ${oneLine(note)}`),
     ...report.hosts.flatMap((host) => hostLines(host, mode)),
     '', `All hosts: ${countsText(report.counts, mode)}`, ...nextSteps(report).map((line) => `Next: ${line}`),
   ];
@@ -27,7 +28,7 @@ export function reportText(report: RunReport): string {
 
 function hostLines({ host, role, steps, counts, notes }: HostReport, mode: RunReport['mode']): string[] {
   const width = Math.max(4, ...steps.map(({ id }) => id.length));
-  return ['', `${styleText('bold', host)} (${role}): ${countsText(counts, mode)}`, ...notes.map((note) => `  note: ${note}`), ...steps.flatMap((step, n) => stepLines(step, mode, width, steps[n - 1]))];
+  return ['', `${styleText('bold', host)} (${role}): ${countsText(counts, mode)}`, ...notes.map((note) => `  note: ${oneLine(note)}`), ...steps.flatMap((step, n) => stepLines(step, mode, width, steps[n - 1]))];
 }
 
 function stepLines(step: StepReport, mode: RunReport['mode'], width: number, before: StepReport | undefined): string[] {
@@ -52,15 +53,12 @@ export function detailLines(step: Pick<StepReport, 'result' | 'skippedBy' | 'rea
   const before = step.skippedBy === 'plan' ? 'by the plan: ' : step.code === '' ? '' : `${step.code}: `;
   if (step.reason !== '') lines.push(...(before + step.reason).split('\n'));
   const { failure } = step;
-  if (failure === null) return lines.map(printable);
+  if (failure === null) return lines.map(oneLine);
   if (failure.argv.length > 0) lines.push(`command: ${failure.argv.map(quoted).join(' ')}`, `ended by ${failure.signal === '' ? `exit code ${failure.exitCode}` : `signal ${failure.signal}`}`);
   const tail = failure.stderrTail.trimEnd();
   if (tail !== '') lines.push('stderr:', ...tail.split('\n').slice(-15).map((line) => `| ${line}`));
-  return lines.map(printable);
+  return lines.map(oneLine);
 }
-
-/** What a host's programs wrote must not steer the terminal of whoever reads it. */
-const printable = (line: string): string => stripVTControlCharacters(line).replaceAll(/\p{Cc}/gu, '\ufffd');
 
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
 const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ') + ' UTC';

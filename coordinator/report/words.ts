@@ -1,3 +1,4 @@
+import { oneLine } from '../printable.ts';
 import type { Counts, RunReport, StepReport } from './schema.ts';
 
 const ORDER = ['changed', 'would_change', 'unchanged', 'reverted', 'failed', 'interrupted', 'unknown', 'skipped', 'waiting'] as const;
@@ -23,7 +24,8 @@ export function durationText(ms: number): string {
 }
 
 /** What a run came to, in words, by its exit code; null is a run without an end. */
-export function verdictText({ exitCode, reason, mode }: Pick<RunReport, 'exitCode' | 'reason' | 'mode'>): string {
+export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'exitCode' | 'reason' | 'mode'>): string {
+  const reason = oneLine(said);
   switch (exitCode) {
     case null: return 'not ended';
     case 0: return mode === 'check' ? 'dry run done, nothing was changed' : 'done';

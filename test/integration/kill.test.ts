@@ -46,14 +46,14 @@ async function back(): Promise<void> {
 
 interface Killed { agent: number; syncsRunning: number; counted: string[] }
 
-/** Runs C27 and C28b while the killer waits for its moment; resolves with what it saw then and the journal afterwards. */
-async function runKilled(run: string, file: string, what: string, ...options: string[]): Promise<{ killed: Killed; journal: Event[] }> {
+/** Runs C27 and C28b while the killer waits for its moment; resolves with what it saw then and the journal afterwards. `meanwhile` goes on beside the run. */
+async function runKilled(run: string, file: string, what: string, options: string[] = [], meanwhile: () => Promise<void> = async () => undefined): Promise<{ killed: Killed; journal: Event[] }> {
   await back();
   expect(await effects()).toEqual([]);
   const before = await agentPid();
   const killing = lab.exec(id, 'controller', ['sh', '-c', `exec python3 ${killer} "$@" >/root/${run}.killed`, 'sh', file, what, ...options]);
   await until('the killer watches', async () => (await site.sh('controller', `cat /root/${run}.killed 2>&1 || true`)) === 'watching');
-  const ended = await site.tandem('run', '--run-id', run);
+  const [ended] = await Promise.all([site.tandem('run', '--run-id', run), meanwhile()]);
   expect(await killing).toMatchObject({ code: 0 });
   const killed = JSON.parse((await site.sh('controller', `tail -n +2 /root/${run}.killed`))) as Killed;
   expect(String(killed.agent)).toBe(before);
@@ -86,7 +86,10 @@ describe('the agent is killed with -9 around a database sync', () => {
   });
 
   test('in the middle: the sync goes on without the agent, and the next one waits for it', async () => {
-    const { killed, journal } = await runKilled('middle', effectsFile, 'db_sync applied 50');
+    const { killed, journal } = await runKilled('middle', effectsFile, 'db_sync applied 50', ['--hold'], async () => {
+      await until('the next agent waits for the sync', async () => (await site.sh('controller', `grep -c 'of an earlier try still runs' ${journalOf('middle')} || true`)) === '1');
+      await site.sh('controller', 'echo 0 >/etc/tandem-lab/slow-migration-s');
+    });
     expect(killed.counted).toEqual(migrations.slice(0, 6));
     expect(killed.syncsRunning).toBeGreaterThan(0);
     expect(spawnedSyncs(journal), 'no second sync').toHaveLength(1);
@@ -96,14 +99,14 @@ describe('the agent is killed with -9 around a database sync', () => {
   });
 
   test('in the middle, and the sync with it: the next one goes on where it was', async () => {
-    const { killed, journal } = await runKilled('both', effectsFile, 'db_sync applied 50', '--sync', '--after', '0.1');
+    const { killed, journal } = await runKilled('both', effectsFile, 'db_sync applied 50', ['--sync', '--after', '0.1']);
     expect(killed.counted).toEqual(migrations.slice(0, 6));
     expect(spawnedSyncs(journal)).toHaveLength(2);
     expect(kinds(journal)).toEqual(['checked', 'checked', 'applied', 'verified', 'finished']);
   });
 
   test('between the main schema and its extension, and the sync with it', async () => {
-    const { killed, journal } = await runKilled('further', effectsFile, 'db_sync applied 55', '--sync', '--after', '0.1');
+    const { killed, journal } = await runKilled('further', effectsFile, 'db_sync applied 55', ['--sync', '--after', '0.1']);
     expect(killed.counted).toEqual(migrations.slice(0, 11));
     expect(spawnedSyncs(journal)).toHaveLength(2);
   });

@@ -72,7 +72,7 @@ describe('operations on a real host: services', () => {
       looks: { [`tr -d '\\0' <${noted}`]: new RegExp(`^${now}`), [sql("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'sys'")]: '1', [`stat -c %U ${noted}`]: 'mysql' },
       breaks: [
         { by: `printf 10.5.23-MariaDB >${noted}`, finds: [{ what: noted, found: '10.5.23', wanted: now }] },
-        { by: `rm ${noted}`, finds: [{ what: noted, found: 'none', wanted: now }] },
+        { by: `mv ${noted} /root`, finds: [{ what: noted, found: 'none', wanted: now }], mend: `mv /root/mysql_upgrade_info ${data}` },
         {
           by: `mysqldump --databases sys --routines >/root/sys.sql; ${sql('DROP DATABASE sys')}`, mend: 'mysql </root/sys.sql',
           finds: [{ what: 'schema sys', found: '0', wanted: '1' }],
@@ -148,7 +148,7 @@ describe('operations on a real host: services', () => {
         finds: [{ what, found: 'only on 127.0.0.1', wanted: 'listening' }],
       },
     ]);
-    await host.sh('systemctl stop openstack-keystone; systemd-run --quiet --on-active=2 systemctl start openstack-keystone');
+    await host.sh('systemctl stop openstack-keystone; systemd-run --quiet --on-active=2 --timer-property=AccuracySec=100ms systemctl start openstack-keystone');
     expect(await host.perform('apply', 'port.listening', { ...args, deadlineS: 60 }), 'holds within its deadline').toMatchObject({ result: 'unchanged' });
     expect(await host.perform('apply', 'port.listening', { port: 3306, process: 'sshd', deadlineS: 0 })).toMatchObject({ code: 'verify_failed', reason: expect.stringMatching(/^holder of port 3306 is (mysqld|mariadbd), wanted sshd$/) as string });
   });

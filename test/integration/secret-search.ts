@@ -24,13 +24,14 @@ export function formsOf(word: string): string[] {
 }
 
 /** Watches the processes of a host from now on. */
-export async function watchProcesses({ run, sh }: LabSite, host: string, words: string[]): Promise<Watch> {
+export async function watchProcesses(site: LabSite, host: string, words: string[]): Promise<Watch> {
+  const { run } = site;
   await putScript(run, host, 'watch-processes.py');
   await lab.exec(run, host, ['sh', '-c', 'cat >/root/words; rm -f /run/watch-stop'], { input: words.join('\n') });
   const watching = lab.exec(run, host, ['sh', '-c', 'exec python3 /root/watch-processes.py /root/words'], { timeoutMs: 1_200_000 });
   return {
     async end() {
-      await sh(host, 'touch /run/watch-stop');
+      await site.sh(host, 'touch /run/watch-stop');
       const { code, stdout, stderr } = await watching;
       if (code !== 0) throw new Error(stderr);
       return JSON.parse(stdout.split('\n')[1] ?? '') as { looks: number; shown: Shown[] };

@@ -12,6 +12,12 @@ test('a secret is gone in every form in which it may leave', () => {
   expect(deep).toEqual({ a: ['(secret)', { '(secret)': 1 }], n: 3, b: null });
 });
 
+test('a secret that begins another one does not leave the end of it', () => {
+  const scrubber = createScrubber();
+  ['hunter2', 'hunter2-and-more'].forEach((secret) => { scrubber.add(secret); });
+  expect(scrubber.text('password=hunter2-and-more, hunter2')).toBe('password=(secret), (secret)');
+});
+
 test('a value too short to be told from ordinary text is left alone', () => {
   const scrubber = createScrubber();
   scrubber.add('on');

@@ -37,6 +37,7 @@ describe('a manifest', () => {
   test.each([
     ['', 'line 1: expected "#tandem-manifest 1"'],
     ['#tandem-manifest 2\n', 'line 1:'],
+    [manifest(entry('/etc', { 0: 'd', 9: '-' }), entry('/etc/x', { 0: 'l', 9: '-', 13: '/root' }), entry('/etc/x/y/key')), 'line 8: path "/etc/x/y/key" lies below what is no folder'],
     [manifest(entry('/a')).replace(/#end.*\n$/, ''), 'the end line is missing'],
     [manifest(entry('/a')).slice(0, -20), 'line 6:|the end line is missing'],
     [manifest(entry('/a')).replace('#end\t1', '#end\t2'), 'line 7: the end line says 2 entries, 1 are there'],
