@@ -140,11 +140,18 @@ export class Link {
     return this.#client.makeBidiStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, new Metadata());
   }
 
+  #eventOf(message: Message): Event {
+    try { return eventFromWire((message['event'] ?? {}) as Message); } catch (error) {
+      throw new AgentRefused(this.endpoint.host, 'INTERNAL', `sent what this version does not understand: ${printable((error as Error).message)}`);
+    }
+  }
+
   async #drain(call: ClientDuplexStream<Message, Message> | ClientReadableStream<Message>, hear: (event: Event) => void): Promise<void> {
     this.#streams.add(call);
     await new Promise<void>((resolve, reject) => {
       call.on('close', () => { this.#streams.delete(call); });
-      call.on('data', (message: Message) => { hear(eventFromWire(message['event'] as Message)); });
+      // Thrown out of here it would end this program, and with it the work on every other host.
+      call.on('data', (message: Message) => { try { hear(this.#eventOf(message)); } catch (error) { reject(error instanceof Error ? error : new Error(String(error))); call.cancel(); } });
       call.on('error', (error: ServiceError) => { reject(this.#failure(error)); });
       call.on('end', () => { resolve(); });
     });

@@ -1,7 +1,7 @@
 import { commandId, type Command } from '../proto/command.ts';
 import { isGood, type Event, type Finished, type Json } from '../proto/events.ts';
 import { AgentRefused, Unreachable, type Link } from './link.ts';
-import type { Plan, PlanHost, PlanStage, PlanStep } from './plan.ts';
+import type { Plan, PlanStage, PlanStep } from './plan.ts';
 import type { RunWriter } from './store/runstore.ts';
 
 /** The command line's contract; see `tandem --help`. */
@@ -68,6 +68,8 @@ export class Run {
   readonly #fences = new Map<string, number>();
   readonly #good = new Set<string>();
   readonly #badHosts = new Map<string, 'failed' | 'unreachable' | 'unknown'>();
+  /** Hosts on which a look of the dry run failed; it goes on there all the same. */
+  readonly #failedLooks = new Set<string>();
   #stopReason: string | undefined;
   #detached = false;
 
@@ -184,7 +186,11 @@ export class Run {
     for (const { step, result } of all) if (isGood(result)) this.#good.add(`${step}@${host}`);
     const stopped = all.find(({ result, reason }) => result === 'skipped' && reason.startsWith('stopped: '));
     if (stopped !== undefined) this.#stopReason ??= stopped.reason.slice('stopped: '.length);
-    if (this.#settings.mode === 'check' || all.every(({ result }) => isGood(result))) return true;
+    if (this.#settings.mode === 'check') {
+      if (all.some(({ result }) => result === 'failed')) this.#failedLooks.add(host);
+      return true;
+    }
+    if (all.every(({ result }) => isGood(result))) return true;
     this.#badHosts.set(host, all.some(({ result }) => result === 'unknown' || result === 'interrupted') ? 'unknown' : 'failed');
     return false;
   }
@@ -211,6 +217,7 @@ export class Run {
 
   #verdict(): { code: number; reason: string } {
     if (this.#stopReason !== undefined) return { code: EXIT.interrupted, reason: `stopped: ${this.#stopReason}` };
+    for (const host of this.#failedLooks) this.#badHosts.set(host, 'failed');
     const bad = [...this.#badHosts.entries()].map(([host, why]) => `${host} ${why}`).join(', ');
     const kinds = [...this.#badHosts.values()];
     if (kinds.includes('failed')) return { code: EXIT.failed, reason: bad };
@@ -230,5 +237,3 @@ export class Run {
     return link;
   }
 }
-
-export type { PlanHost };

@@ -90,5 +90,5 @@ function kindFromWire(kind: string, part: Fields): EventKind {
 export function eventFromWire(message: Fields): Event {
   const kind = String(message['kind']);
   const base = { seq: Number(message['seq']), timeMs: Number(message['timeMs']), run: String(message['runId']), command: String(message['commandId']), step: String(message['stepId']) };
-  return { ...base, ...kindFromWire(kind, message[kind] as Fields) };
+  return { ...base, ...kindFromWire(kind, (message[kind] ?? {}) as Fields) };
 }

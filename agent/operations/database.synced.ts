@@ -6,7 +6,8 @@ import type { Probe } from '../host/host.ts';
 import { absolutePath, defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
-const command = z.array(z.string().min(1)).min(1);
+/** Else the table of commands, all of it, could be carried out under this name. */
+const command = z.array(z.string().min(1)).min(1).refine(([tool = '']) => /^[a-z]+(-db)?-manage$/.test(tool), 'expected a manage command of a service, such as keystone-manage');
 const args = z.strictObject({
   schema: identifier.describe('Name of the database.'),
   runAs: z.string().regex(/^[a-z_][a-z0-9_-]*$/).describe("The service's user: a manage command run as root leaves logs that the service cannot write."),

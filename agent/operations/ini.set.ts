@@ -9,6 +9,7 @@ import { finding, operation } from './operation.ts';
 import { secretRef } from './secret.ts';
 
 const keyName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'expected the name of an option');
+const isPassword = (key: string, value: string): boolean => /(^|_)(password|passwd|secret)$|^admin_token$/.test(key) || /:\/\/[^:/@\s]*:[^@\s]+@/.test(value);
 const args = z.strictObject({
   file: absolutePath.describe('Ini file that oslo.config reads; it must exist'),
   section: z.string().regex(/^[^\][\n]+$/, 'expected a section without brackets').describe('Section, exactly as the service registers it'),
@@ -20,7 +21,8 @@ const args = z.strictObject({
     const { section, knownSections } = input as { section: string; knownSections: string[] };
     return `nothing reads section [${section}]: a value there would be written and ignored; did you mean [${nearest(section, knownSections)}]?`;
   },
-}).refine(({ settings, secrets }) => Object.keys(settings).length + Object.keys(secrets).length > 0 && !Object.keys(secrets).some((key) => key in settings), { message: 'at least one option, each once', path: ['settings'] });
+}).refine(({ settings, secrets }) => Object.keys(settings).length + Object.keys(secrets).length > 0 && !Object.keys(secrets).some((key) => key in settings), { message: 'at least one option, each once', path: ['settings'] })
+  .refine(({ settings }) => !Object.entries(settings).some(([key, value]) => value !== null && isPassword(key, value)), { message: 'a password goes into `secrets`, by reference: settings stand in plans and journals', path: ['settings'] });
 type Args = z.infer<typeof args>;
 
 /**

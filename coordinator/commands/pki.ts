@@ -4,14 +4,12 @@ import { Argument, Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { besideSite, readSite } from '../input/files.ts';
 import { SITE_NAME, type Role } from '../pki/checks.ts';
+import { initPki, issueFor } from '../pki/folder.ts';
 import { InputError, nearest, problem } from '../input/problem.ts';
 import type { Site } from '../site.ts';
 import { invalid, ipAddress, matching } from './values.ts';
 
 interface Options { dir?: string; name?: string; role: Role; address: string[] }
-
-// X.509 takes a tenth of a second to load, and only this command needs it.
-const issuing = (): Promise<typeof import('../pki/folder.ts')> => import('../pki/folder.ts');
 
 /** The site file where there is one; the authority may be made before it. */
 const siteOf = (context: Context): Site | undefined => (context.siteGiven() || existsSync(context.siteFile()) ? readSite(context.siteFile()) : undefined);
@@ -29,7 +27,7 @@ export function pkiCommand(context: Context): Command {
       const siteName = name ?? site?.name;
       if (siteName === undefined) throw invalid('no site name', '--name SITE, or a site file (tandem init writes one)');
       const folder = folderOf(context, site, dir);
-      await (await issuing()).initPki(folder, siteName, Date.now());
+      await initPki(folder, siteName, Date.now());
       context.say(`Made the authority of site ${siteName} and its operator in ${folder}. Keep ${join(folder, 'ca.key')} safe: whoever has it can steer every host.`);
       context.say('Next: tandem pki issue HOST for each host.');
     });
@@ -42,7 +40,7 @@ export function pkiCommand(context: Context): Command {
     .action(async (name: string, { dir, role, address }: Options) => {
       const site = dir === undefined ? siteOf(context) : undefined;
       if (role !== 'agent' && address.length > 0) throw new InputError([problem(context.at('--address'), `--address for ${role} ${name}`, 'it for hosts only: people are not dialled')]);
-      const { issued } = await (await issuing()).issueFor(folderOf(context, site, dir), role, name, address, Date.now());
+      const { issued } = await issueFor(folderOf(context, site, dir), role, name, address, Date.now());
       const hosts = site?.hosts.map((host) => host.name) ?? [];
       if (role === 'agent' && site !== undefined && !hosts.includes(name)) context.tell(`Note: ${context.siteFile()} has no host "${name}"${nearest(name, hosts) === undefined ? '' : `; did you mean "${nearest(name, hosts) as string}"?`}`);
       context.say(`Made ${join(issued, `${role}.crt`)}.`);

@@ -1,9 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, problem } from '../input/problem.ts';
-import { createAuthority, issue, type KeyPair } from './certificates.ts';
+import type { KeyPair } from './certificates.ts';
 import { checkIdentity, checkIssuer, type Holder, type Role } from './checks.ts';
 import type { PemFile } from './pem.ts';
+
+/** X.509 takes a tenth of a second to load, and only making certificates needs it. */
+const making = () => import('./certificates.ts');
 
 /** Throws InputError where there is no such file. */
 function readPem(file: string, expected: string): PemFile {
@@ -11,22 +14,22 @@ function readPem(file: string, expected: string): PemFile {
   return { file, text: readFileSync(file, 'utf8'), mode: statSync(file).mode & 0o777 };
 }
 
-/** Never overwrites: a key that is lost is lost. */
-function write(path: string, text: string, mode: number): void {
-  try { writeFileSync(path, text, { mode, flag: 'wx' }); } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new InputError([problem({ file: path, line: 1, column: 1 }, 'a file', 'none: keys and certificates are never overwritten (move it away first)')]);
-  }
+/** Never overwrites: a key that is lost is lost. Asked of all files before the first is written: no key without its certificate. */
+function refuseExisting(folder: string, ...names: string[]): void {
+  const file = names.flatMap((name) => [`${name}.key`, `${name}.crt`]).map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (file !== undefined) throw new InputError([problem({ file, line: 1, column: 1 }, 'a file', 'none: keys and certificates are never overwritten (move it away first)')]);
 }
 
 function writePair(folder: string, name: string, pair: KeyPair): void {
-  write(join(folder, `${name}.key`), pair.keyPem, 0o600);
-  write(join(folder, `${name}.crt`), pair.certificatePem, 0o644);
+  writeFileSync(join(folder, `${name}.key`), pair.keyPem, { mode: 0o600, flag: 'wx' });
+  writeFileSync(join(folder, `${name}.crt`), pair.certificatePem, { mode: 0o644, flag: 'wx' });
 }
 
 /** A site's new authority and its first operator, in `folder`. Throws InputError when there is one already. */
 export async function initPki(folder: string, site: string, nowMs: number): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  refuseExisting(folder, 'ca', 'operator');
+  const { createAuthority, issue } = await making();
   const authority = await createAuthority(site, nowMs);
   writePair(folder, 'ca', authority);
   writePair(folder, 'operator', await issue(authority, 'operator', site, 'operator', nowMs));
@@ -39,8 +42,10 @@ export async function issueFor(folder: string, role: Role, name: string, address
   const { site } = checkIssuer(ca, caKey, nowMs);
   const issued = join(folder, 'issued', name);
   mkdirSync(issued, { recursive: true, mode: 0o700 });
+  refuseExisting(issued, role);
+  const { issue } = await making();
   writePair(issued, role, await issue({ certificatePem: ca.text, keyPem: caKey.text }, role, site, name, nowMs, addresses));
-  write(join(issued, 'ca.crt'), ca.text, 0o644);
+  writeFileSync(join(issued, 'ca.crt'), ca.text, { mode: 0o644 }); // one name may have two roles
   return { issued, site };
 }
 

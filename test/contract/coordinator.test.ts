@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import * as z from 'zod';
 import { finding, operation, type Operation } from '../../agent/operations/operation.ts';
 import { StepError } from '../../proto/errors.ts';
+import type { EventKind } from '../../proto/events.ts';
 import { startAgent, type AgentHere } from './agent-here.ts';
 import { siteHere, type SiteHere } from './command-line.ts';
 
@@ -12,8 +13,9 @@ const held = new Map<string, () => void>();
 
 const lineAdded: Operation = operation({
   name: 'line.added', summary: 'test', timeoutS: 5, mayKill: true, describe: () => '',
-  args: z.strictObject({ text: z.string(), fails: z.boolean().optional(), waits: z.boolean().optional(), secret: z.string().optional() }),
-  check: (_probe, { text }) => Promise.resolve(finding({}, effects.includes(text) ? [] : [{ what: 'line', found: 'absent', wanted: text }])),
+  args: z.strictObject({ text: z.string(), fails: z.boolean().optional(), blind: z.boolean().optional(), waits: z.boolean().optional(), secret: z.string().optional() }),
+  check: (_probe, { text, blind }) => (blind === true ? Promise.reject(new StepError('command_failed', 'cannot look'))
+    : Promise.resolve(finding({}, effects.includes(text) ? [] : [{ what: 'line', found: 'absent', wanted: text }]))),
   async apply(host, { text, fails, waits, secret }) {
     if (waits === true) await new Promise<void>((resolve) => { held.set(text, resolve); });
     if (fails === true) throw new StepError('command_failed', 'it broke', { argv: ['yum', '-y', 'a b'], exitCode: 3, signal: '', stderrTail: 'first\nlast words\n' });
@@ -56,6 +58,14 @@ test('a dry run shows the differences, changes nothing and exits 0', async () =>
   expect(effects).toEqual([]);
 });
 
+test('a dry run in which a look fails looks at the rest and exits 3', async () => {
+  site.plan([{ id: 'A1', args: { text: 'a', blind: true } }, { id: 'A2', args: { text: 'b' } }]);
+  const { code, out } = await site.tandem('check', '--plan', planFile());
+  expect(code).toBe(3);
+  expect(out).toContain('h1 A2 would change');
+  expect(out).toContain('failed (h1 failed)');
+});
+
 test('a failed step: reason, argv, exit code, last words, what to do next; the rest skipped; exit code 3', async () => {
   site.plan([{ id: 'A1', args: { text: 'a', fails: true } }, { id: 'A2', args: { text: 'b' } }]);
   const { code, out } = await run('r1');
@@ -77,6 +87,18 @@ test('stop from another terminal: the step in hand is finished, the rest skipped
   expect(out).toContain('Run r1 of site lab: stopped: tea (by ops)');
   expect(out).toMatch(/A2 +skipped +line of A2 is there\n +stopped: tea \(by ops\)/);
   expect(await site.tandem('stop', 'r1')).toMatchObject({ code: 0, out: 'h1: nothing in hand, 0 more skipped' });
+});
+
+test('an event that this version does not know fails its host, not the program', async () => {
+  site.plan([{ id: 'A1', args: { text: 'a', waits: true } }]);
+  const running = run('r1');
+  await expect.poll(() => held.has('a')).toBe(true);
+  const log = agent.dispatcher.run('r1');
+  log.record([...log.commands.keys()][0] ?? '', 'A1', { kind: 'of tomorrow' } as unknown as EventKind);
+  const { code, out } = await running;
+  held.get('a')?.();
+  expect(code).toBe(3);
+  expect(out).toContain('h1: h1: sent what this version does not understand');
 });
 
 test('Ctrl-C: the step in hand is finished, the rest skipped, exit code 130', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -144,6 +144,10 @@ test("issuing needs the authority's own key, and nothing is overwritten", async 
   await issueFor(folder, 'agent', 'h1', [], NOW_MS);
   expect(await refusal(() => issueFor(folder, 'agent', 'h1', [], NOW_MS))).toEqual(['issued/h1/agent.key:1:1: found a file, expected none: keys and certificates are never overwritten (move it away first)']);
   expect(await refusal(() => initPki(folder, 'lab', NOW_MS))).toEqual(['ca.key:1:1: found a file, expected none: keys and certificates are never overwritten (move it away first)']);
+  await issueFor(folder, 'observer', 'h1', [], NOW_MS); // another role of the same name
+  rmSync(file('ca.key')); // kept elsewhere, as one should
+  expect(await refusal(() => initPki(folder, 'lab', NOW_MS))).toEqual(['ca.crt:1:1: found a file, expected none: keys and certificates are never overwritten (move it away first)']);
+  expect(existsSync(file('ca.key')), 'no key without its certificate').toBe(false);
   put('ca.key', readFileSync(file('operator.key'), 'utf8'));
   expect(await refusal(() => issueFor(folder, 'agent', 'h2', [], NOW_MS))).toEqual(['ca.key:1:1: found a key that does not belong to ca.crt, expected the key it was made with']);
 });
