@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
 import { StepError } from '../proto/errors.ts';
 import { isGood, type EventKind } from '../proto/events.ts';
+import { JournalCorrupt } from '../proto/journal.ts';
 import { createScrubber, type Scrubber } from './host/scrub.ts';
 import type { Emit, Outcome } from './perform.ts';
 import { RunLog, type Trace } from './runlog.ts';
@@ -36,7 +37,20 @@ export class Dispatcher {
     this.stateDir = stateDir;
     this.#worker = worker;
     const folder = join(stateDir, 'runs');
-    for (const run of existsSync(folder) ? readdirSync(folder).sort() : []) this.#takeUp(new RunLog(stateDir, run));
+    for (const run of existsSync(folder) ? readdirSync(folder).sort() : []) if (existsSync(RunLog.path(stateDir, run))) this.#reopen(run);
+  }
+
+  /** At a start: a run with work left is taken up, another one stays on disk until it is asked for; a damaged one is told and left alone. */
+  #reopen(run: string): void {
+    try {
+      const log = this.run(run);
+      if (log.unfinished) { this.#takeUp(log); return; }
+      log.close();
+      this.#runs.delete(run);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      console.error(error.message);
+    }
   }
 
   get busy(): boolean { return this.#inHand !== undefined || this.#queue.length > 0; }
@@ -45,13 +59,21 @@ export class Dispatcher {
     if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
     let log = this.#runs.get(id);
     if (log === undefined) {
-      log = new RunLog(this.stateDir, id);
+      try {
+        log = new RunLog(this.stateDir, id);
+      } catch (error) {
+        if (error instanceof JournalCorrupt) throw new Refused(error.message);
+        throw error;
+      }
       this.#runs.set(id, log);
     }
     return log;
   }
 
-  known(id: string): RunLog | undefined { return this.#runs.get(id); }
+  /** A run this host has a journal of. Throws Refused when the journal cannot be trusted. */
+  known(id: string): RunLog | undefined {
+    return this.#runs.get(id) ?? (RUN_ID.test(id) && existsSync(RunLog.path(this.stateDir, id)) ? this.run(id) : undefined);
+  }
 
   /** Whether commands of this run are still waiting or in hand. */
   pending(run: string): boolean { return [this.#inHand, ...this.#queue].some((entry) => entry?.log.run === run); }
@@ -94,7 +116,6 @@ export class Dispatcher {
 
   /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them. */
   #takeUp(log: RunLog): void {
-    this.#runs.set(log.run, log);
     for (const [id, { accepted, finished }] of log.commands) {
       if (finished !== undefined) continue;
       if (accepted.needsSecrets) break;

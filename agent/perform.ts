@@ -28,7 +28,8 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   const { operation, args, mode } = work;
   if (mode === 'revert') return await goBack(work, host, emit);
   if (operation.apply === undefined) return await assertHolds(work, host, emit);
-  const before = await operation.check(host, args);
+  const before = await lookAgain(work, host);
+  if ('result' in before) return before;
   emit({ kind: 'checked', satisfied: before.satisfied, found: work.earlier?.found ?? before.found, differences: before.differences, reason: before.reason ?? '' });
   if (before.satisfied && work.earlier === undefined) return { result: 'unchanged', reason: before.reason ?? '' };
   if (mode === 'check') return { result: 'would_change', reason: '' };
@@ -40,6 +41,16 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
   if (!proof.satisfied) throw new StepError('verify_failed', `done, and yet not so: ${sentence(proof.differences)}`);
   return { result: 'changed', reason: before.satisfied ? 'begun before an interruption, found done and proven afterwards' : '' };
+}
+
+/** The first look. After an interruption, a look that fails leaves it open on which side of the change the host is: unknown, not failed. */
+async function lookAgain({ operation, args, earlier }: Work, host: Host): Promise<Finding | Outcome> {
+  try {
+    return await operation.check(host, args);
+  } catch (error) {
+    if (earlier === undefined || !(error instanceof StepError)) throw error;
+    return { result: 'unknown', reason: `begun before an interruption, and a look cannot tell what was done: ${error.message}` };
+  }
 }
 
 /** An assertion holds now, or within its deadline, or the step fails. A dry run looks once and does not judge the future. */

@@ -44,7 +44,12 @@ export class RunLog {
     this.#live.setMaxListeners(0);
     this.#journal = new Journal<Event>(this.#path);
     for (const event of this.#journal.replayed) this.#index(event);
+    this.#journal.replayed.length = 0; // on disk and indexed: idle memory must not grow with every run there was
   }
+
+  /** Whether a command was accepted and has no result. */
+  get unfinished(): boolean { return [...this.commands.values()].some((trace) => trace.finished === undefined); }
+  close(): void { this.#journal.close(); }
 
   static path(stateDir: string, run: string): string { return join(stateDir, 'runs', run, 'journal.jsonl'); }
 

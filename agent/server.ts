@@ -25,7 +25,7 @@ export interface Services {
 export interface Tls { ca: Buffer; certificate: Buffer; key: Buffer }
 
 const OBSERVER_CALLS = new Set(['GetHealth', 'WatchHealth', 'GetFacts', 'ListOperations', 'Check', 'Watch']);
-/** Events waiting for a slow reader before the stream pauses reading from memory, and commands queued at most. */
+/** Commands of one stream that may wait. */
 const MAX_COMMANDS_WAITING = 20_000;
 
 class Denied extends Error {
@@ -58,16 +58,24 @@ const unary = (method: string, answer: (request: Message, caller: Caller) => Pro
     Promise.resolve().then(() => answer(call.request, authorize(call, method))).then((value) => { callback(null, value); }, (error: unknown) => { callback(denial(error)); });
   };
 
-/** Sends a run's stored events from `fromSeq` on, then live ones, each once and in order, until `done` says so. */
-function stream(log: RunLog, fromSeq: number, send: (event: Event) => void): () => void {
-  let next = fromSeq;
+type Out = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
+
+/**
+ * Sends a run's events from `fromSeq` on, each once and in order: live ones, and stored ones where it began late or the
+ * reader was slow. A reader that takes nothing holds no event in memory: they are on disk and read when it goes on.
+ */
+function pump(call: Out, log: RunLog, fromSeq: number, wanted: (event: Event) => boolean, sent: (event: Event) => void): () => void {
+  let next = fromSeq, blocked = false;
   const pass = (event: Event): void => {
-    if (event.seq < next) return;
+    if (blocked || event.seq < next) return;
     next = event.seq + 1;
-    send(event);
+    if (!wanted(event)) return;
+    if (!call.write({ event: eventToWire(event) })) { blocked = true; call.once('drain', () => { blocked = false; catchUp(); }); }
+    sent(event);
   };
+  const catchUp = (): void => { if (next <= log.lastSeq) log.stored(next).forEach(pass); };
   const unfollow = log.follow(pass);
-  if (fromSeq <= log.lastSeq) log.stored(fromSeq).forEach(pass);
+  catchUp();
   return unfollow;
 }
 
@@ -77,11 +85,7 @@ function execute({ dispatcher, leases }: Services, call: ServerDuplexStream<Mess
   let halfClosed = false, followed: string | undefined;
   const endIfDone = (): void => { if (halfClosed && open.size === 0) call.end(); };
   const fail = (error: unknown): void => { unfollow.forEach((stop) => { stop(); }); call.emit('error', denial(error)); };
-  const send = (event: Event): void => {
-    if (!mine.has(event.command)) return;
-    call.write({ event: eventToWire(event) });
-    if (event.kind === 'finished') { open.delete(event.command); endIfDone(); }
-  };
+  const noteSent = (event: Event): void => { if (event.kind === 'finished') { open.delete(event.command); endIfDone(); } };
   // Once a stream: its certificate cannot change.
   try { authorize(call, 'Execute'); } catch (error) { fail(error); return; }
   call.on('data', (request: Message) => {
@@ -90,14 +94,18 @@ function execute({ dispatcher, leases }: Services, call: ServerDuplexStream<Mess
       const refusal = leases.refusal(command.run, command.fence);
       if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
       if (open.size >= MAX_COMMANDS_WAITING) throw new Denied(status.RESOURCE_EXHAUSTED, `more than ${String(MAX_COMMANDS_WAITING)} commands wait on one stream`);
-      if (followed === undefined) { followed = command.run; unfollow.push(dispatcher.run(command.run).follow(send)); }
+      if (followed === undefined) {
+        const log = dispatcher.run(command.run);
+        followed = command.run;
+        unfollow.push(pump(call, log, log.lastSeq + 1, (event) => mine.has(event.command), noteSent));
+      }
       if (followed !== command.run) throw new Denied(status.INVALID_ARGUMENT, 'one stream carries the commands of one run');
       mine.add(command.id);
       open.add(command.id);
       const known = dispatcher.known(command.run)?.commands.get(command.id);
       const trace = dispatcher.submit(command);
       // Accepted in an earlier stream: its events so far are sent again, then the live ones follow.
-      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.verified, trace.finished]) if (event !== undefined) send(event);
+      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.verified, trace.finished]) if (event !== undefined) { call.write({ event: eventToWire(event) }); noteSent(event); }
     } catch (error) { fail(error); }
   });
   call.on('end', () => { halfClosed = true; endIfDone(); });
@@ -113,12 +121,12 @@ function attach({ dispatcher }: Services, call: ServerWritableStream<Message, Me
     if (log === undefined) throw new Denied(status.NOT_FOUND, `this host has no journal of run ${run}`);
     let last = 0;
     const endIfIdle = (): void => { if (!dispatcher.pending(run) && last >= log.lastSeq) { unfollow(); call.end(); } };
-    const unfollow = stream(log, Math.max(1, Number(call.request['fromSeq'])), (event) => {
+    const from = Math.max(1, Number(call.request['fromSeq']));
+    if (from > log.lastSeq) last = log.lastSeq;
+    const unfollow = pump(call, log, from, () => true, (event) => {
       last = event.seq;
-      call.write({ event: eventToWire(event) });
-      if (event.kind === 'finished') setImmediate(endIfIdle);
+      setImmediate(endIfIdle);
     });
-    last = log.lastSeq;
     call.on('cancelled', unfollow);
     endIfIdle();
   } catch (error) { call.emit('error', denial(error)); }

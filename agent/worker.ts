@@ -32,7 +32,11 @@ export function workWith(find: (operation: string) => Operation | undefined): Wo
     const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight)));
     const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit: telling, deadlineMs, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
-    return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, telling);
+    try {
+      return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step) }, host, telling);
+    } finally {
+      if (behind().length === 0) ahead.forget(); // the next batch looks for itself
+    }
   };
 }
 

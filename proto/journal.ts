@@ -72,7 +72,14 @@ export class Journal<T> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.path = path;
     this.#fd = openSync(path, 'a+', 0o600);
-    const { records, head, goodBytes, tornBytes } = readJournal<T>(path);
+    let read: ReturnType<typeof readJournal<T>>;
+    try {
+      read = readJournal<T>(path);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
+    const { records, head, goodBytes, tornBytes } = read;
     if (tornBytes > 0) ftruncateSync(this.#fd, goodBytes);
     this.replayed = records;
     this.tornBytes = tornBytes;

@@ -45,6 +45,7 @@ export function openHost(step: StepContext): Host {
     commandId: step.commandId,
     remainingMs: () => step.deadlineMs - Date.now(),
     emit: step.emit,
+    scrub: (text) => step.scrubber.text(text),
     outputFile: () => {
       mkdirSync(step.folder, { recursive: true, mode: 0o700 });
       let number = 1;

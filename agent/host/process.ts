@@ -18,13 +18,15 @@ export interface ProcessContext {
   /** Milliseconds left for this step; Infinity where it must not be killed. */
   remainingMs(): number;
   emit: (event: EventKind) => void;
+  /** Takes secrets out; before a text is cut, so that no end of one is left. */
+  scrub: (text: string) => string;
   outputFile(): string;
 }
 
 const asUser = (argv: string[], runAs: string | undefined): string[] => (runAs === undefined ? argv : ['runuser', '-u', runAs, '--', ...argv]);
 
-function judge(ran: Ran, options: RunOptions, timedOut: boolean): Ran {
-  const failure = { argv: ran.argv, exitCode: ran.exitCode, signal: ran.signal, stderrTail: ran.stderr.slice(-STDERR_TAIL_CHARS) };
+function judge(ran: Ran, options: RunOptions, timedOut: boolean, scrub: (text: string) => string): Ran {
+  const failure = { argv: ran.argv, exitCode: ran.exitCode, signal: ran.signal, stderrTail: scrub(ran.stderr).slice(-STDERR_TAIL_CHARS) };
   const name = ran.argv.slice(0, 3).join(' ');
   if (timedOut) throw new StepError('timed_out', `${name} ... did not end in time and was stopped`, failure);
   if (ran.signal !== '') throw new StepError('command_failed', `${name} ... was ended by ${ran.signal}`, failure);
@@ -52,7 +54,7 @@ export async function runToEnd(argv: string[], options: RunOptions, context: Pro
   if (result.isMaxBuffer) throw new StepError('command_failed', `${argv[0] ?? ''} printed more than ${String(READ_LIMIT_BYTES)} bytes and was stopped`);
   if (result.exitCode === undefined && result.signal === undefined) throw cannotStart(file, result);
   const ran = { argv, exitCode: result.exitCode ?? -1, signal: result.timedOut ? '' : result.signal ?? '', stdout: result.stdout, stderr: result.stderr };
-  return judge(ran, options, result.timedOut);
+  return judge(ran, options, result.timedOut, context.scrub);
 }
 
 /** The end of a file as text, at most `bytes` of it. */
@@ -61,7 +63,8 @@ export function tailOf(path: string, bytes: number = TAIL_BYTES): string {
   try {
     const size = fstatSync(fd).size, from = Math.max(0, size - bytes), buffer = Buffer.alloc(size - from);
     readSync(fd, buffer, 0, buffer.length, from);
-    return buffer.toString('utf8');
+    const text = buffer.toString('utf8');
+    return from === 0 ? text : text.slice(text.indexOf('\n') + 1); // a cut line could hold the end of a secret
   } finally {
     closeSync(fd);
   }
@@ -90,7 +93,7 @@ export async function runOutliving(argv: string[], options: ActOptions, context:
     if (result.exitCode === undefined && result.signal === undefined) throw cannotStart(file, result);
     const output = tailOf(outputFile);
     context.emit({ kind: 'output', stream: 'stdout', text: output });
-    return judge({ argv, exitCode: result.exitCode ?? -1, signal: result.signal ?? '', stdout: output, stderr: output }, options, false);
+    return judge({ argv, exitCode: result.exitCode ?? -1, signal: result.signal ?? '', stdout: output, stderr: output }, options, false, context.scrub);
   } finally {
     closeSync(fd);
   }

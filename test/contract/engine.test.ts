@@ -9,13 +9,13 @@ import { StepError } from '../../proto/errors.ts';
 import { startAgent, type AgentHere } from './agent-here.ts';
 
 /** A counted, externally visible effect: a line in a file. */
-let effects: string[], agent: AgentHere;
+let effects: string[], agent: AgentHere, blind: boolean;
 const held = new Map<string, () => void>();
 
 const lineAdded: Operation = operation({
   name: 'line.added', summary: 'test', timeoutS: 5, mayKill: true, describe: () => '',
   args: z.strictObject({ text: z.string(), fails: z.boolean().optional(), lies: z.boolean().optional(), waits: z.boolean().optional() }),
-  check: (_probe, { text }) => Promise.resolve(finding({ lines: effects.filter((line) => line === text).length }, effects.includes(text) ? [] : [{ what: 'line', found: 'absent', wanted: text }])),
+  check: (_probe, { text }) => (blind ? Promise.reject(new StepError('command_failed', 'the lines cannot be seen')) : Promise.resolve(finding({ lines: effects.filter((line) => line === text).length }, effects.includes(text) ? [] : [{ what: 'line', found: 'absent', wanted: text }]))),
   async apply(_host, { text, fails, lies, waits }) {
     if (waits === true) await new Promise<void>((resolve) => { held.set(text, resolve); });
     if (fails === true) throw new StepError('command_failed', 'it broke', { argv: ['x', '***'], exitCode: 3, signal: '', stderrTail: 'why' });
@@ -43,7 +43,7 @@ async function execute(commands: Command[]): Promise<Event[]> {
   return events;
 }
 
-beforeEach(async () => { effects = []; held.clear(); agent = await startAgent([lineAdded]); });
+beforeEach(async () => { effects = []; blind = false; held.clear(); agent = await startAgent([lineAdded]); });
 afterEach(async () => { await agent.remove(); });
 
 test('commands streamed ahead run in order; each event comes once, with rising numbers', async () => {
@@ -158,10 +158,39 @@ test('the wire is hostile: role, lease, fence, host, step, arguments and another
   expect(await agent.link().call('AcquireLease', { runId: '../x', owner: 'ann' }).catch((error: unknown) => (error as Error).message)).toMatch(/run id "..\/x" is not of the form/);
 });
 
-test('a journal that was tampered with stops the agent from starting on it', async () => {
+test('a journal that was tampered with is refused and left as it is; other runs go on', async () => {
   const fence = await lease('r1');
   await execute(['A1', 'A2'].map((step) => command('r1', fence, step, { text: step })));
   const path = join(agent.state, 'runs/r1/journal.jsonl');
-  writeFileSync(path, readFileSync(path, 'utf8').replace('"A1"', '"A7"'));
-  await expect(agent.restart()).rejects.toThrow('the line does not match its own hash');
+  const tampered = readFileSync(path, 'utf8').replace('"A1"', '"A7"');
+  writeFileSync(path, tampered);
+  writeFileSync(join(agent.state, 'runs/stray'), 'x');
+  agent = await agent.restart();
+  await expect(execute([command('r1', fence, 'A3', { text: 'c' })])).rejects.toThrow('the line does not match its own hash');
+  expect(readFileSync(path, 'utf8')).toBe(tampered);
+  await agent.link().call('ReleaseLease', { runId: 'r1', fence });
+  expect(resultsOf(await execute([command('r2', await lease('r2'), 'A1', { text: 'b' })]))).toEqual(['A1 changed']);
+});
+
+test('a step cut off whose look then fails is unknown, never failed and never done', async () => {
+  const fence = await lease('r1');
+  const cut = command('r1', fence, 'A1', { text: 'a' });
+  agent.dispatcher.run('r1').record(cut.id, cut.step, { kind: 'accepted', operation: cut.operation, args: cut.args, mode: cut.mode, batch: cut.batch, timeoutS: 5, attempt: 1, needsSecrets: true, fence });
+  agent.dispatcher.run('r1').record(cut.id, cut.step, { kind: 'checked', satisfied: false, found: { lines: 0 }, differences: [], reason: '' });
+  agent = await agent.restart();
+  blind = true;
+  const events = await execute([cut, command('r1', fence, 'A2', { text: 'b' })]);
+  expect(resultsOf(events)).toEqual(['A1 unknown', 'A2 skipped']);
+  expect(events.find((e) => e.kind === 'finished')).toMatchObject({ reason: 'begun before an interruption, and a look cannot tell what was done: the lines cannot be seen' });
+  expect(effects).toEqual([]);
+});
+
+test('a reader that is slow gets every event all the same, each once and in order', async () => {
+  const fence = await lease('r1');
+  const steps = Array.from({ length: 300 }, (_, i) => `A${String(i)}`);
+  await execute(steps.map((step) => command('r1', fence, step, { text: step.repeat(500) })));
+  const seen: number[] = [];
+  await agent.link().attach('r1', 1, (event) => { seen.push(event.seq); const until = performance.now() + 1; while (performance.now() < until); });
+  expect(seen).toEqual(seen.map((_, i) => i + 1));
+  expect(seen.length).toBe(1500);
 });
