@@ -18,7 +18,8 @@ import type { Context } from './context.ts';
 import { argumentProblem, ARGUMENTS, placeOf, pointAt } from './input/arguments.ts';
 import { InputError } from './input/problem.ts';
 import { AgentRefused, Unreachable } from './link.ts';
-import { EXIT, Locked } from './run.ts';
+import { Locked } from './leases.ts';
+import { EXIT } from './run.ts';
 import { stateFolder } from './store/local.ts';
 
 /** In the order in which a site needs them. */

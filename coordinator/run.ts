@@ -1,5 +1,6 @@
 import { commandId, type Command } from '../proto/command.ts';
 import { isGood, type Event, type Finished, type Json } from '../proto/events.ts';
+import { Leases } from './leases.ts';
 import { AgentRefused, Unreachable, type Link } from './link.ts';
 import type { Plan, PlanStage, PlanStep } from './plan.ts';
 import type { RunWriter } from './store/runstore.ts';
@@ -27,22 +28,8 @@ export interface RunWatcher {
   onNote(host: string, text: string): void;
 }
 
-/** Another run holds a host; `lapsed` when its coordinator has not renewed the lease in time. */
-export class Locked extends Error {
-  readonly holder: string;
-  readonly lapsed: boolean;
-  constructor(host: string, holder: string, owner: string, lapsed: boolean) {
-    super(`${host} is held by run ${holder} of ${owner}${lapsed ? ', whose coordinator has gone' : ''}`);
-    this.name = 'Locked';
-    this.holder = holder;
-    this.lapsed = lapsed;
-  }
-}
-
 /** This coordinator let go of the run; the hosts go on with what they hold. */
 export class Detached extends Error {}
-
-const LEASE_S = 120;
 
 /** Every `coordinator-file:` reference in a step's arguments. */
 export function coordinatorSecrets(args: Json): string[] {
@@ -65,7 +52,7 @@ export class Run {
   readonly #links: Map<string, Link>;
   readonly #store: RunWriter;
   readonly #watcher: RunWatcher;
-  readonly #fences = new Map<string, number>();
+  readonly #leases: Leases;
   readonly #good = new Set<string>();
   readonly #badHosts = new Map<string, 'failed' | 'unreachable' | 'unknown'>();
   /** Hosts on which a look of the dry run failed; it goes on there all the same. */
@@ -79,18 +66,16 @@ export class Run {
     this.#links = links;
     this.#store = store;
     this.#watcher = watcher;
+    this.#leases = new Leases(settings, plan.hosts.map(({ name }) => ({ host: name, link: this.#link(name) })), (host, text) => { this.#note(host, text); });
   }
 
   /** Resolves with the exit code; every result is in the store by then. Throws Locked, Unreachable, AgentRefused before any work. */
   async carryOut(): Promise<number> {
     await this.#prove();
-    try { await this.#lock(); } catch (error) {
-      await this.#unlock();
-      throw error;
-    }
+    await this.#leases.take();
     const { run, mode, attempt, by } = this.#settings;
     this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt, by });
-    const renewal = setInterval(() => { void this.#lock().catch((error: unknown) => { this.#note('', `lease not renewed: ${(error as Error).message}`); }); }, (LEASE_S * 1000) / 3);
+    this.#leases.keep();
     try {
       for (const stage of this.#plan.stages) {
         if (this.#stopReason !== undefined || (mode === 'apply' && this.#badHosts.size > 0 && !withinBudget(stage, this.#badHosts.size))) break;
@@ -100,10 +85,10 @@ export class Run {
     } catch (error) {
       throw this.#detached ? new Detached('detached') : error;
     } finally {
-      clearInterval(renewal);
+      this.#leases.let();
     }
     if (this.#detached) throw new Detached('detached');
-    await this.#unlock();
+    await this.#leases.release();
     const { code, reason } = this.#verdict();
     this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: code, reason });
     return code;
@@ -134,23 +119,6 @@ export class Run {
     }));
   }
 
-  /** Asks every host, so that what was granted is known when one refuses. */
-  async #lock(): Promise<void> {
-    const asked = await Promise.allSettled(this.#plan.hosts.map(async ({ name }) => {
-      const answer = await this.#link(name).call('AcquireLease', { runId: this.#settings.run, owner: this.#settings.by, ttlS: LEASE_S, takeOver: this.#settings.takeOver });
-      const lapsed = Number(answer['expiresMs']) < Date.now();
-      if (answer['granted'] !== true) throw new Locked(name, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
-      this.#fences.set(name, Number(answer['fence']));
-    }));
-    for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;
-  }
-
-  async #unlock(): Promise<void> {
-    await Promise.all([...this.#fences].map(async ([name, fence]) => {
-      try { await this.#link(name).call('ReleaseLease', { runId: this.#settings.run, fence }); } catch (error) { this.#note(name, `lease not released: ${(error as Error).message}`); }
-    }));
-  }
-
   async #stage(stage: PlanStage): Promise<void> {
     const waiting = [...stage.hosts];
     const workers = stage.strategy === 'serial' ? 1 : stage.limit ?? stage.hosts.length;
@@ -166,9 +134,11 @@ export class Run {
   /** All steps of one host in one stage, streamed ahead. False when the host did not end well. */
   async #onHost(stage: PlanStage, host: string, steps: PlanStep[]): Promise<boolean> {
     if (this.#badHosts.has(host)) return false;
-    const work = steps.filter((step) => step.skip === undefined && this.#needsMet(host, step, steps));
+    // Rows of one host follow one another: what comes after a step that cannot be started is not started either.
+    const unmet = steps.findIndex((step) => step.skip === undefined && !this.#needsMet(host, step, steps));
+    const work = (unmet < 0 ? steps : steps.slice(0, unmet)).filter((step) => step.skip === undefined);
     const commands = work.map((step) => this.#command(stage, host, step));
-    if (commands.length === 0) return true;
+    if (commands.length === 0) return unmet < 0;
     let results: Map<string, Finished>;
     try {
       results = await this.#link(host).execute(commands, this.#settings.patienceS, (event) => {
@@ -190,7 +160,7 @@ export class Run {
       if (all.some(({ result }) => result === 'failed')) this.#failedLooks.add(host);
       return true;
     }
-    if (all.every(({ result }) => isGood(result))) return true;
+    if (all.every(({ result }) => isGood(result))) return unmet < 0;
     this.#badHosts.set(host, all.some(({ result }) => result === 'unknown' || result === 'interrupted') ? 'unknown' : 'failed');
     return false;
   }
@@ -212,7 +182,7 @@ export class Run {
     const { run, mode, attempt, readSecret } = this.#settings;
     const key = { run, planDigest: this.#plan.digest, step: step.id, host, mode, attempt };
     const secrets = Object.fromEntries(coordinatorSecrets(step.args).map((reference) => [reference, readSecret(reference)]));
-    return { id: commandId(key), run, planDigest: this.#plan.digest, step: step.id, batch: `${stage.phase}/${stage.stage}/${String(attempt)}`, attempt, operation: step.operation, args: step.args, timeoutS: step.timeoutS, mode, fence: this.#fences.get(host) ?? 0, secrets };
+    return { id: commandId(key), run, planDigest: this.#plan.digest, step: step.id, batch: `${stage.phase}/${stage.stage}/${String(attempt)}`, attempt, operation: step.operation, args: step.args, timeoutS: step.timeoutS, mode, fence: this.#leases.fence(host), secrets };
   }
 
   #verdict(): { code: number; reason: string } {

@@ -1,0 +1,68 @@
+import type { Link } from './link.ts';
+
+/** Another run holds a host; `lapsed` when its coordinator has not renewed the lease in time. */
+export class Locked extends Error {
+  readonly holder: string;
+  readonly lapsed: boolean;
+  constructor(host: string, holder: string, owner: string, lapsed: boolean) {
+    super(`${host} is held by run ${holder} of ${owner}${lapsed ? ', whose coordinator has gone' : ''}`);
+    this.name = 'Locked';
+    this.holder = holder;
+    this.lapsed = lapsed;
+  }
+}
+
+/** Seconds a lease holds without being renewed; a coordinator that is gone blocks a host no longer than this. */
+const LEASE_S = 120;
+
+/** The leases of one run on all its hosts: all or none are held. */
+export class Leases {
+  readonly #request: { runId: string; owner: string; ttlS: number; takeOver: boolean };
+  readonly #hosts: { host: string; link: Link }[];
+  readonly #note: (host: string, text: string) => void;
+  readonly #fences = new Map<string, number>();
+  #renewal: NodeJS.Timeout | undefined;
+
+  constructor({ run, by, takeOver }: { run: string; by: string; takeOver: boolean }, hosts: { host: string; link: Link }[], note: (host: string, text: string) => void) {
+    this.#request = { runId: run, owner: by, ttlS: LEASE_S, takeOver };
+    this.#hosts = hosts;
+    this.#note = note;
+  }
+
+  /** The fencing number that this host gave; 0 without a lease, which every agent refuses. */
+  fence(host: string): number { return this.#fences.get(host) ?? 0; }
+
+  /** Takes all, or gives back what was granted and throws Locked, Unreachable, AgentRefused. */
+  async take(): Promise<void> {
+    try {
+      await this.#ask();
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
+  }
+
+  /** Renews them now and then until `let`. */
+  keep(): void {
+    this.#renewal = setInterval(() => { this.#ask().catch((error: unknown) => { this.#note('', `lease not renewed: ${(error as Error).message}`); }); }, (LEASE_S * 1000) / 3);
+  }
+
+  let(): void { clearInterval(this.#renewal); }
+
+  async release(): Promise<void> {
+    await Promise.all(this.#hosts.filter(({ host }) => this.#fences.has(host)).map(async ({ host, link }) => {
+      try { await link.call('ReleaseLease', { runId: this.#request.runId, fence: this.fence(host) }); } catch (error) { this.#note(host, `lease not released: ${(error as Error).message}`); }
+    }));
+  }
+
+  /** Asks every host, so that what was granted is known when one refuses. */
+  async #ask(): Promise<void> {
+    const asked = await Promise.allSettled(this.#hosts.map(async ({ host, link }) => {
+      const answer = await link.call('AcquireLease', this.#request);
+      const lapsed = Number(answer['expiresMs']) < Date.now();
+      if (answer['granted'] !== true) throw new Locked(host, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
+      this.#fences.set(host, Number(answer['fence']));
+    }));
+    for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;
+  }
+}
