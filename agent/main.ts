@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { Command } from 'commander';
@@ -19,6 +19,8 @@ function hostName(certificate: Buffer): string {
 }
 
 function readTls(folder: string): Tls {
+  const mode = statSync(join(folder, 'agent.key')).mode & 0o777;
+  if ((mode & 0o077) !== 0) throw new Error(`${join(folder, 'agent.key')} has mode 0${mode.toString(8)}: others may read it; expected 0600`);
   return { ca: readFileSync(join(folder, 'ca.crt')), certificate: readFileSync(join(folder, 'agent.crt')), key: readFileSync(join(folder, 'agent.key')) };
 }
 
@@ -52,7 +54,7 @@ async function startServing({ state, certs, listen }: ServeOptions): Promise<voi
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
   const { port } = await serve({
     dispatcher: new Dispatcher(host, state, work), leases: new LeaseKeeper(state), facts,
-    operations: () => (told ??= operations(host)), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }),
+    operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }),
   }, tls, listen);
   console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
 }

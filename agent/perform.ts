@@ -30,11 +30,12 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   if (operation.apply === undefined) return await assertHolds(work, host, emit);
   const before = await lookAgain(work, host);
   if ('result' in before) return before;
-  emit({ kind: 'checked', satisfied: before.satisfied, found: work.earlier?.found ?? before.found, differences: before.differences, reason: before.reason ?? '' });
+  const found = work.earlier === undefined ? before.found : work.earlier.found;
+  emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });
   if (before.satisfied && work.earlier === undefined) return { result: 'unchanged', reason: before.reason ?? '' };
   if (mode === 'check') return { result: 'would_change', reason: '' };
   if (!before.satisfied) {
-    await operation.apply(host, args, work.earlier?.found ?? before.found);
+    await operation.apply(host, args, found);
     emit({ kind: 'applied' });
   }
   const proof = await (operation.verify ?? operation.check)(host, args);

@@ -46,16 +46,16 @@ async function look(probe: Probe, a: Args): Promise<ReturnType<typeof finding>> 
   const credentials = { username: value('OS_USERNAME'), password: await probe.secret(`rc:${a.rcFile}#OS_PASSWORD`) };
   const asked = await ask(probe, { method: 'POST', url: `${url}/tokens`, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ auth: { passwordCredentials: credentials, tenantName: value('OS_TENANT_NAME') } }) });
   if (asked.status !== 200) return finding(null, [{ what: `token for ${credentials.username}`, found: `HTTP ${String(asked.status)}`, wanted: '200' }]);
-  const { access } = JSON.parse(asked.body) as { access: Access };
+  const { access } = json(asked) as { access: Access };
   const admin = (access.serviceCatalog.find((one) => one.type === 'identity')?.endpoints[0]?.adminURL ?? url).replace(/\/+$/, '');
   const get = async (path: string): Promise<HttpAnswer> => await ask(probe, { method: 'GET', url: `${admin}${path}`, headers: { 'x-auth-token': access.token.id } });
   const [services, endpoints] = [await get('/OS-KSADM/services'), await get('/endpoints')];
   if (services.status !== 200 || endpoints.status !== 200) {
     return finding(null, [{ what: `services and endpoints for ${credentials.username} at ${admin}`, found: `HTTP ${String(services.status)} and ${String(endpoints.status)}`, wanted: '200 and 200: an administrator' }]);
   }
-  const given = (JSON.parse(services.body) as { 'OS-KSADM:services': { id: string; type: string; name: string }[] })['OS-KSADM:services'];
+  const given = (json(services) as { 'OS-KSADM:services': { id: string; type: string; name: string }[] })['OS-KSADM:services'];
   const nameOf = new Map(given.map((one) => [one.id, `${one.type} ${one.name}`]));
-  const urls = (JSON.parse(endpoints.body) as { endpoints: Record<string, string>[] }).endpoints
+  const urls = (json(endpoints) as { endpoints: Record<string, string>[] }).endpoints
     .flatMap((one) => ['public', 'internal', 'admin'].flatMap((kind) => (one[`${kind}url`] === undefined ? [] : [`${one['service_id'] ?? ''} ${kind} ${one[`${kind}url`] ?? ''}`])));
   const differences = compare('service', [...nameOf.values()], a.services.map((one) => `${one.type} ${one.name}`), false);
   if (a.schema !== undefined) {
@@ -64,6 +64,15 @@ async function look(probe: Probe, a: Args): Promise<ReturnType<typeof finding>> 
     differences.push(...compare('endpoint', urls, rows.filter((row) => row[0] === 'endpoint').map((row) => row.slice(1).join(' ')), true));
   }
   return finding({ services: given.length, endpoints: urls.length }, differences);
+}
+
+/** An answer that is no JSON is a fault of the service; the parser's own words could quote what is in it. */
+function json(answer: HttpAnswer): unknown {
+  try {
+    return JSON.parse(answer.body);
+  } catch {
+    throw new StepError('command_failed', `HTTP ${String(answer.status)} with a body that is not JSON`);
+  }
 }
 
 const ask = async (probe: Probe, request: HttpRequest): Promise<HttpAnswer> => await probe.http({ ...request, timeoutS: 15 });
