@@ -28,7 +28,8 @@ function readTls(folder: string): Tls {
 const work: Worker = async (task) => await (await import('./worker.ts')).work(task);
 
 async function operations(host: string): Promise<Record<string, unknown>> {
-  const { argsJsonSchema, catalogue, catalogueDigest } = await import('./operations/catalogue.ts');
+  // Who asks for the catalogue is about to send work: the worker is loaded along, so that the first step need not wait for it.
+  const [{ argsJsonSchema, catalogue, catalogueDigest }] = await Promise.all([import('./operations/catalogue.ts'), import('./worker.ts')]);
   return {
     host, agentVersion: release.version, catalogueDigest: catalogueDigest(),
     operations: catalogue.map((entry) => ({
