@@ -11,8 +11,6 @@ import { checkRoles, type Site, type SiteHost } from './site.ts';
 import type { Roots } from './values.ts';
 import { variables } from './variables.ts';
 
-export { digestHolds, stepKey, type Plan, type PlanHost, type PlanStage, type PlanStep } from './plan-format.ts';
-
 export interface PlanInput {
   site: Site;
   runbook: Runbook;

@@ -2,7 +2,7 @@ import { commandId, type Command } from '../proto/command.ts';
 import { isGood, type Event, type Finished, type Json } from '../proto/events.ts';
 import { Leases } from './leases.ts';
 import { AgentRefused, Unreachable, type Link } from './link.ts';
-import type { Plan, PlanStage, PlanStep } from './plan.ts';
+import type { Plan, PlanStage, PlanStep } from './plan-format.ts';
 import type { RunWriter } from './store/runstore.ts';
 
 /** The command line's contract; see `tandem --help`. */

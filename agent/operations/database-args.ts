@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { absolutePath } from './fields.ts';
 
 /** Argument parts that the database operations share. */
 export const identifier = z.string().regex(/^[A-Za-z0-9_]+$/);
-export const absolutePath = z.string().regex(/^\/[^\0\n\\;]+$/);
 
 export const defaultsFile = absolutePath.default('/root/.my.cnf')
   .describe('Option file with the credentials of the database administrator on this host ([client] user and password); read by the client programs, never passed in arguments.');

@@ -3,7 +3,8 @@ import type { Difference } from '../../proto/events.ts';
 import { countRows, listTables, only, select, versionStatement } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';
 import { innodbErrorsSinceStart } from '../parse/mysql.ts';
-import { absolutePath, defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { absolutePath } from './fields.ts';
 import { finding, operation } from './operation.ts';
 
 const args = z.strictObject({

@@ -2,12 +2,13 @@ import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { charsetStatements, compareContent, only, readContent, select, versionStatement, type TableContent } from '../facts/database.ts';
 import type { Host, Probe } from '../host/host.ts';
-import { absolutePath, defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { absolutePath } from './fields.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
 const args = z.strictObject({
   schema: identifier.describe('Name of the database.'),
-  to: absolutePath.describe('File the dump goes to, 0600, its folder made with 0700 where there is none; its record (hash, version, rows and checksum per table) goes to the same name with .json.'),
+  to: absolutePath.regex(/^[^;\\]*$/, 'expected a path without ; and \\: the database client reads it in a statement').describe('File the dump goes to, 0600, its folder made with 0700 where there is none; its record (hash, version, rows and checksum per table) goes to the same name with .json.'),
   version: versionPlace.describe('Where the schema keeps its version.'),
   at: z.array(schemaVersion).min(1).describe('Versions of which a dump is wanted; at a later one nothing is dumped, since the state before is gone.'),
   past: z.array(schemaVersion).default([]).describe('Later versions, where versions are names: names have no order. Numbers above `at` are later by themselves.'),

@@ -3,7 +3,8 @@ import type { Difference } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { charsetStatements, only, select, versionStatement } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';
-import { absolutePath, defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { absolutePath } from './fields.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
 /** Else the table of commands, all of it, could be carried out under this name. */

@@ -4,7 +4,8 @@ import { StepError } from '../../proto/errors.ts';
 import { select } from '../facts/database.ts';
 import type { HttpAnswer, HttpRequest, Probe } from '../host/host.ts';
 import { parseRc } from '../parse/rc.ts';
-import { absolutePath, defaultsFile, identifier } from './database-args.ts';
+import { defaultsFile, identifier } from './database-args.ts';
+import { absolutePath } from './fields.ts';
 import { finding, operation } from './operation.ts';
 
 const args = z.strictObject({

@@ -5,7 +5,7 @@ import { StepError } from '../../proto/errors.ts';
 import { readServerOptions, serverIn } from '../facts/mariadb.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { optionName, parseSizeBytes, readOptionGroup } from '../parse/mysql.ts';
-import { absolutePath } from './database-args.ts';
+import { absolutePath } from './fields.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
 /** Places of the new host's own package: carried over from the old one, the server does not start. */

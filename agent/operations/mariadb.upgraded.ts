@@ -4,7 +4,8 @@ import { StepError } from '../../proto/errors.ts';
 import { only, select } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';
 import { isAtLeast, plainVersion } from '../parse/mysql.ts';
-import { absolutePath, defaultsFile } from './database-args.ts';
+import { defaultsFile } from './database-args.ts';
+import { absolutePath } from './fields.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
 const args = z.strictObject({

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { changedSince, readSite } from '../input/files.ts';
 import { checkSecrets, readSecret } from '../input/secrets.ts';
 import { InputError, problem } from '../input/problem.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan } from '../plan-format.ts';
 import { planJson } from '../plan-text.ts';
 import { watchRun } from '../progress/progress.ts';
 import { reportOf } from '../report/model.ts';

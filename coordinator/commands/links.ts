@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { besideSite } from '../input/files.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
 import { Link } from '../link.ts';
-import type { PlanHost } from '../plan.ts';
+import type { PlanHost } from '../plan-format.ts';
 import { readCredentials, type Credentials } from '../pki/folder.ts';
 import type { Role } from '../pki/checks.ts';
 import type { Site } from '../site.ts';

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan } from '../plan-format.ts';
 import { reportOf } from '../report/model.ts';
 import type { RunReport } from '../report/schema.ts';
 import { openLocalStore } from '../store/local.ts';

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { Plan } from '../plan.ts';
+import type { Plan } from '../plan-format.ts';
 import { coordinatorSecrets } from '../run.ts';
 import { besideSite } from './files.ts';
 import { InputError, problem } from './problem.ts';

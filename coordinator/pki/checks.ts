@@ -1,12 +1,13 @@
 import type { X509Certificate } from 'node:crypto';
 import { InputError, problem, type Place, type Problem } from '../input/problem.ts';
+import { NAME } from '../site.ts';
 import { certificateOf, keyOf, type PemFile } from './pem.ts';
 
 export type Role = 'agent' | 'operator' | 'observer';
 /** Who a certificate says its holder is: URI SAN spiffe://SITE/ROLE/NAME. */
 export interface Holder { site: string; role: Role; name: string }
 
-export const SITE_NAME = /^[a-z][a-z0-9_-]{0,62}$/;
+export { NAME as SITE_NAME };
 const HOLDER = /URI:spiffe:\/\/([a-z0-9._-]+)\/(agent|operator|observer)\/([A-Za-z0-9][A-Za-z0-9._@-]{0,63})/;
 const day = (date: Date): string => date.toISOString().slice(0, 10);
 
@@ -32,7 +33,7 @@ export function checkIssuer(ca: PemFile, caKey: PemFile, nowMs: number): { site:
   const { key, place } = keyOf(caKey);
   if (!certificate.checkPrivateKey(key)) throw new InputError([problem(place, `a key that does not belong to ${ca.file}`, 'the key it was made with')]);
   const site = /^O=(.+)$/m.exec(certificate.subject)?.[1];
-  if (site === undefined || !SITE_NAME.test(site)) throw new InputError([problem(certificateOf(ca).place, 'an authority that names no site', 'one made by tandem pki init')]);
+  if (site === undefined || !NAME.test(site)) throw new InputError([problem(certificateOf(ca).place, 'an authority that names no site', 'one made by tandem pki init')]);
   return { site };
 }
 

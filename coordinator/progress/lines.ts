@@ -1,5 +1,5 @@
 import type { Event, Finished } from '../../proto/events.ts';
-import type { Plan, PlanStep } from '../plan.ts';
+import type { Plan, PlanStep } from '../plan-format.ts';
 import { oneLine } from '../printable.ts';
 import type { RunReport } from '../report/schema.ts';
 import { detailLines, styledResult } from '../report/text.ts';

@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { Event } from '../../proto/events.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan } from '../plan-format.ts';
 import { oneLine } from '../printable.ts';
 import type { RunWatcher } from '../run.ts';
 import type { RunReport } from '../report/schema.ts';

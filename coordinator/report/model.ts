@@ -1,5 +1,5 @@
 import type { Event } from '../../proto/events.ts';
-import type { Plan, PlanStep } from '../plan.ts';
+import type { Plan, PlanStep } from '../plan-format.ts';
 import type { RunRecord } from '../store/runstore.ts';
 import type { Counts, HostReport, RunReport, StepReport } from './schema.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, problem } from '../input/problem.ts';
-import { digestHolds, type Plan } from '../plan.ts';
+import { digestHolds, type Plan } from '../plan-format.ts';
 import { planJson } from '../plan-text.ts';
 
 /** Keeps a plan as plans/DIGEST.json; the same plan again is the same file. Returns its path. */

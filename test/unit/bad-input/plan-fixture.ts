@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../../coordinator/input/problem.ts';
-import { compilePlan, type Plan } from '../../../coordinator/plan.ts';
+import { compilePlan } from '../../../coordinator/plan.ts';
+import type { Plan } from '../../../coordinator/plan-format.ts';
 import { loadRunbook } from '../../../coordinator/runbook.ts';
 import { parseSite } from '../../../coordinator/site.ts';
 import { operations } from './operations.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { InputError } from '../../../coordinator/input/problem.ts';
-import { compilePlan, type Plan } from '../../../coordinator/plan.ts';
+import { compilePlan } from '../../../coordinator/plan.ts';
+import type { Plan } from '../../../coordinator/plan-format.ts';
 import { loadRunbook } from '../../../coordinator/runbook.ts';
 import { parseSite } from '../../../coordinator/site.ts';
 import { operations } from '../bad-input/operations.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { digestHolds, type Plan, type PlanStep } from '../../../coordinator/plan.ts';
+import { digestHolds, type Plan, type PlanStep } from '../../../coordinator/plan-format.ts';
 import { planJson, planText } from '../../../coordinator/plan-text.ts';
 import { fixture, osp5ToOsp6, planSite } from './real-runbook.ts';
 

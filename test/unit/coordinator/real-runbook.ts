@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compilePlan, type Plan } from '../../../coordinator/plan.ts';
+import { compilePlan } from '../../../coordinator/plan.ts';
+import type { Plan } from '../../../coordinator/plan-format.ts';
 import { loadRunbook, type Runbook } from '../../../coordinator/runbook.ts';
 import { parseSite } from '../../../coordinator/site.ts';
 

@@ -1,5 +1,5 @@
 import type { Event, EventKind, Result } from '../../../proto/events.ts';
-import type { Plan, PlanStep } from '../../../coordinator/plan.ts';
+import type { Plan, PlanStep } from '../../../coordinator/plan-format.ts';
 import type { RunRecord } from '../../../coordinator/store/runstore.ts';
 
 export const START_MS = Date.parse('2026-05-01T12:00:00Z');
