@@ -5,6 +5,7 @@ import { StepError } from '../proto/errors.ts';
 import { isGood, type EventKind } from '../proto/events.ts';
 import { JournalCorrupt } from '../proto/journal.ts';
 import { createScrubber, type Scrubber } from './host/scrub.ts';
+import { Confirmations } from './confirmations.ts';
 import type { Emit, Outcome } from './perform.ts';
 import { RunLog, type Trace } from './runlog.ts';
 
@@ -12,7 +13,7 @@ import { RunLog, type Trace } from './runlog.ts';
 export class Refused extends Error {}
 
 /** Everything one command needs to be carried out. */
-export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[] }
+export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[]; /** Waits so long for a confirmation over a new connection. */ confirmation: (forMs: number) => Promise<boolean> }
 /** Carries one command out on the machine (worker.ts). Throws StepError. */
 export type Worker = (task: Task) => Promise<Outcome>;
 
@@ -29,6 +30,7 @@ export class Dispatcher {
   readonly #runs = new Map<string, RunLog>();
   readonly #queue: Queued[] = [];
   #inHand: Queued | undefined;
+  readonly confirmations = new Confirmations((id) => this.known(id));
   /** Set when the journal could not be written: no new work from then on, until a restart finds room. */
   #broken: string | undefined;
 
@@ -38,6 +40,9 @@ export class Dispatcher {
     this.#worker = worker;
     const folder = join(stateDir, 'runs');
     for (const run of existsSync(folder) ? readdirSync(folder).sort() : []) if (existsSync(RunLog.path(stateDir, run))) this.#reopen(run);
+    // A host that may be cut off is seen to before any other run goes on.
+    this.#queue.sort((a, b) => Number(this.#isArmed(b)) - Number(this.#isArmed(a)));
+    this.#start();
   }
 
   /** At a start: a run with work left is taken up, another one stays on disk until it is asked for; a damaged one is told and left alone. */
@@ -111,16 +116,22 @@ export class Dispatcher {
 
   #enqueue(entry: Queued): void {
     this.#queue.push(entry);
-    if (this.#inHand === undefined) this.#work().catch((error: unknown) => { console.error('the worker fell over:', error); process.exit(1); });
+    this.#start();
+  }
+
+  #isArmed({ log, command }: Queued): boolean { return log.commands.get(command.id)?.armed !== undefined; }
+
+  #start(): void {
+    if (this.#inHand === undefined && this.#queue.length > 0) this.#work().catch((error: unknown) => { console.error('the worker fell over:', error); process.exit(1); });
   }
 
   /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them. */
   #takeUp(log: RunLog): void {
-    for (const [id, { accepted, finished }] of log.commands) {
+    for (const [id, { accepted, finished, armed }] of log.commands) {
       if (finished !== undefined) continue;
-      if (accepted.needsSecrets) break;
+      if (accepted.needsSecrets && armed === undefined) break;
       const { run, step, operation, args, mode, batch, timeoutS, attempt, fence } = accepted;
-      this.#enqueue({ log, command: { id, run, step, operation, args, mode, batch, timeoutS, attempt, fence, planDigest: '', secrets: {} } });
+      this.#queue.push({ log, command: { id, run, step, operation, args, mode, batch, timeoutS, attempt, fence, planDigest: '', secrets: {} } });
     }
   }
 
@@ -140,11 +151,12 @@ export class Dispatcher {
 
   /** Why this command must not run: its run was stopped, or an earlier one of its batch did not end well. */
   #skipReason({ log, command }: Queued): string | undefined {
+    if (log.commands.get(command.id)?.checked?.satisfied === false) return undefined; // begun in an earlier life: half a change is not left behind
     if (log.stopped !== undefined && command.attempt <= log.stopped.attempt) return `stopped: ${log.stopped.reason}`;
     if (command.mode === 'check') return undefined;
     for (const { accepted, finished } of log.commands.values()) {
       if (accepted.batch !== command.batch || accepted.mode !== command.mode || finished === undefined) continue;
-      if (!isGood(finished.result) && finished.result !== 'skipped') return `${accepted.step} before it ended as ${finished.result}`;
+      if (!isGood(finished.result, accepted.mode) && finished.result !== 'skipped') return `${accepted.step} before it ended as ${finished.result}`;
     }
     return undefined;
   }
@@ -161,8 +173,8 @@ export class Dispatcher {
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
       const folder = join(this.stateDir, 'runs', log.run, 'steps', command.step);
-      const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run) });
-      finish({ ...outcome, code: '', failure: null });
+      const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
+      finish({ code: '', failure: null, ...outcome });
     } catch (error) {
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
       const undecided = command.mode === 'check' && known.code === 'precondition_failed';

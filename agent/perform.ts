@@ -1,9 +1,10 @@
 import type { Difference, EventKind, Json, Mode, Result } from '../proto/events.ts';
-import { StepError } from '../proto/errors.ts';
+import { StepError, type Code, type Failure } from '../proto/errors.ts';
+import { confirmOrGoBack, type Window } from './confirm.ts';
 import type { Host } from './host/host.ts';
 import type { Finding, Operation } from './operations/operation.ts';
 
-export interface Outcome { result: Result; reason: string }
+export interface Outcome { result: Result; reason: string; /** Why the agent went back by itself. */ code?: Code; failure?: Failure | null }
 
 /** What is known of an earlier try of the same command that did not finish, read from the journal. */
 export interface Earlier { found: Json }
@@ -16,6 +17,8 @@ export interface Work {
   earlier: Earlier | undefined;
   /** For revert: the state that the change's own check found. */
   revertTo: Json | undefined;
+  /** How a change that can cut the host off is confirmed. Absent: it is not asked for. */
+  window?: Window;
 }
 
 export type Emit = (event: EventKind) => void;
@@ -28,14 +31,20 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   const { operation, args, mode } = work;
   if (mode === 'revert') return await goBack(work, host, emit);
   if (operation.apply === undefined) return await assertHolds(work, host, emit);
+  const { confirmed } = operation;
+  const guard = confirmed?.withinS(args) === undefined || work.window === undefined ? undefined : { operation, confirmed, args, window: work.window };
+  if (guard?.window.soFar.armed !== undefined && work.earlier !== undefined) return await confirmOrGoBack({ ...guard, found: work.earlier.found }, host, emit);
   const before = await lookAgain(work, host);
   if ('result' in before) return before;
   const found = work.earlier === undefined ? before.found : work.earlier.found;
   emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });
   if (before.satisfied && work.earlier === undefined) return { result: 'unchanged', reason: before.reason ?? '' };
   if (mode === 'check') return { result: 'would_change', reason: '' };
+  if (!before.satisfied && guard !== undefined) return await confirmOrGoBack({ ...guard, found }, host, emit);
   if (!before.satisfied) {
+    await confirmed?.prepare(host, args);
     await operation.apply(host, args, found);
+    await confirmed?.keep(host, args);
     emit({ kind: 'applied' });
   }
   const proof = await (operation.verify ?? operation.check)(host, args);

@@ -10,6 +10,12 @@ export interface Trace {
   accepted: Of<'accepted'>;
   checked?: Of<'checked'>;
   spawned?: Of<'spawned'>;
+  applied?: Of<'applied'>;
+  /** A change that can cut the host off: how far it is. */
+  armed?: Of<'armed'>;
+  awaiting?: Of<'awaiting'>;
+  confirmed?: Of<'confirmed'>;
+  reverting?: Of<'reverting'>;
   verified?: Of<'verified'>;
   finished?: Of<'finished'>;
 }
@@ -19,8 +25,9 @@ export interface Trace {
  * on disk. Those before it are then too: it is one file.
  */
 function mustSync(event: Event): boolean {
-  return event.kind === 'finished' || event.kind === 'spawned' || event.kind === 'stopped' || (event.kind === 'checked' && !event.satisfied);
+  return SYNCED.includes(event.kind) || (event.kind === 'checked' && !event.satisfied);
 }
+const SYNCED: EventKind['kind'][] = ['finished', 'spawned', 'stopped', 'armed', 'confirmed', 'reverting'];
 
 /** Output kept of one step, characters; what is over goes uncounted into no journal. */
 const OUTPUT_LIMIT_CHARS = 256 * 1024;
@@ -77,7 +84,7 @@ export class RunLog {
 
   /** The state found before the first change of this step in this run, for revert. */
   foundBefore(step: string): Json | undefined {
-    return [...this.commands.values()].find((t) => t.accepted.step === step && t.accepted.mode === 'apply' && t.checked?.satisfied === false)?.checked?.found;
+    return [...this.commands.values()].find((t) => t.accepted.step === step && t.accepted.mode === 'apply' && t.checked?.satisfied === false && t.finished?.result !== 'reverted')?.checked?.found;
   }
 
   #bounded(kind: EventKind): EventKind {
@@ -96,6 +103,11 @@ export class RunLog {
     // The first intent to change stays: a later look, after an interruption, must not hide what was there before.
     if (event.kind === 'checked' && trace.checked?.satisfied !== false) trace.checked = event;
     if (event.kind === 'spawned') trace.spawned = event;
+    if (event.kind === 'applied') trace.applied = event;
+    if (event.kind === 'armed') trace.armed = event;
+    if (event.kind === 'awaiting') trace.awaiting = event;
+    if (event.kind === 'confirmed') trace.confirmed = event;
+    if (event.kind === 'reverting') trace.reverting = event;
     if (event.kind === 'verified') trace.verified = event;
     if (event.kind === 'finished') trace.finished = event;
   }

@@ -1,5 +1,5 @@
 import {
-  Server, ServerCredentials, status, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation,
+  Server, ServerCredentials, ServerInterceptingCall, status, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Event, Json } from '../proto/events.ts';
 import { JournalFull } from '../proto/journal.ts';
@@ -53,9 +53,9 @@ function denial(error: unknown): { code: status; details: string } {
   return { code: status.INTERNAL, details: 'the agent failed to answer; its own log says why' };
 }
 
-const unary = (method: string, answer: (request: Message, caller: Caller) => Promise<Message> | Message) =>
+const unary = (method: string, answer: (request: Message, caller: Caller, peer: string) => Promise<Message> | Message) =>
   (call: ServerUnaryCall<Message, Message>, callback: sendUnaryData<Message>): void => {
-    Promise.resolve().then(() => answer(call.request, authorize(call, method))).then((value) => { callback(null, value); }, (error: unknown) => { callback(denial(error)); });
+    Promise.resolve().then(() => answer(call.request, authorize(call, method), call.getPeer())).then((value) => { callback(null, value); }, (error: unknown) => { callback(denial(error)); });
   };
 
 type Out = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
@@ -105,7 +105,7 @@ function execute({ dispatcher, leases }: Services, call: ServerDuplexStream<Mess
       const known = dispatcher.known(command.run)?.commands.get(command.id);
       const trace = dispatcher.submit(command);
       // Accepted in an earlier stream: its events so far are sent again, then the live ones follow.
-      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.verified, trace.finished]) if (event !== undefined) { call.write({ event: eventToWire(event) }); noteSent(event); }
+      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.awaiting, trace.verified, trace.finished]) if (event !== undefined) { call.write({ event: eventToWire(event) }); noteSent(event); }
     } catch (error) { fail(error); }
   });
   call.on('end', () => { halfClosed = true; endIfDone(); });
@@ -159,6 +159,11 @@ function agentHandlers(services: Services): UntypedServiceImplementation {
   return {
     Execute: (call: ServerDuplexStream<Message, Message>) => { execute(services, call); },
     Attach: (call: ServerWritableStream<Message, Message>) => { attach(services, call); },
+    Confirm: unary('Confirm', (request, { name }, peer) => {
+      const run = String(request['runId']), refusal = leases.refusal(run, Number(request['fence']));
+      if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
+      return dispatcher.confirmations.confirm({ run, command: String(request['commandId']), peer, by: name });
+    }),
     Stop: unary('Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
     AcquireLease: unary('AcquireLease', (request) => {
       dispatcher.run(String(request['runId'])); // refuses a run id that is not one
@@ -195,6 +200,7 @@ export async function serve(services: Services, tls: Tls, address: string): Prom
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 20_000,
     'grpc.max_concurrent_streams': 100,
+    interceptors: [(_method, call) => { services.dispatcher.confirmations.hear(call.getPeer()); return new ServerInterceptingCall(call); }],
   });
   server.addService(agentService, agentHandlers(services));
   server.addService(healthService, healthHandlers(services));

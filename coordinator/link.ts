@@ -35,20 +35,26 @@ function plain(details: string): string {
 /** One agent: one channel, its calls as promises, and a stream of work that survives a broken link. */
 export class Link {
   readonly endpoint: Endpoint;
+  readonly #identity: Identity;
   readonly #client: Client;
   readonly #streams = new Set<{ cancel(): void }>();
   #closed = false;
 
   constructor(endpoint: Endpoint, identity: Identity) {
     this.endpoint = endpoint;
+    this.#identity = identity;
     this.#client = new Client(`${endpoint.address}:${String(endpoint.port)}`, credentials.createSsl(identity.ca, identity.key, identity.certificate), {
       // The agent must prove to be this host, whatever address it was dialled at.
       'grpc.ssl_target_name_override': endpoint.host, 'grpc.default_authority': endpoint.host,
       'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.keepalive_permit_without_calls': 0,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3000,
       'grpc.enable_retries': 0,
+      'grpc.use_local_subchannel_pool': 1, // else two links to one host share a connection, and a confirmation proves nothing
     });
   }
+
+  /** The same agent over a connection of its own; the caller closes it. */
+  another(): Link { return new Link(this.endpoint, this.#identity); }
 
   /** Lets go of the host at once; work under way there goes on. */
   close(): void {

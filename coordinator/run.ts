@@ -1,5 +1,6 @@
 import { commandId, type Command } from '../proto/command.ts';
 import { isGood, type Event, type Finished, type Json } from '../proto/events.ts';
+import { confirmAnew, confirmWithinS } from './confirm.ts';
 import { Leases } from './leases.ts';
 import { AgentRefused, Unreachable, type Link } from './link.ts';
 import type { Plan, PlanStage, PlanStep } from './plan-format.ts';
@@ -28,6 +29,15 @@ export interface RunWatcher {
   onNote(host: string, text: string): void;
 }
 
+type BadEnd = 'failed' | 'unreachable' | 'unknown' | 'rolled back' | 'cut off';
+
+/** How a host ended on which not all went well. */
+function endOf(results: Finished[]): BadEnd {
+  if (results.some(({ code }) => code === 'revert_failed')) return 'cut off';
+  if (results.some(({ result }) => result === 'unknown' || result === 'interrupted')) return 'unknown';
+  return results.some(({ result }) => result === 'reverted') ? 'rolled back' : 'failed';
+}
+
 /** This coordinator let go of the run; the hosts go on with what they hold. */
 export class Detached extends Error {}
 
@@ -54,9 +64,11 @@ export class Run {
   readonly #watcher: RunWatcher;
   readonly #leases: Leases;
   readonly #good = new Set<string>();
-  readonly #badHosts = new Map<string, 'failed' | 'unreachable' | 'unknown'>();
+  readonly #badHosts = new Map<string, BadEnd>();
   /** Hosts on which a look of the dry run failed; it goes on there all the same. */
   readonly #failedLooks = new Set<string>();
+  /** Confirmations under way; a note of theirs belongs into this run. */
+  readonly #confirming: Promise<void>[] = [];
   #stopReason: string | undefined;
   #detached = false;
 
@@ -88,6 +100,7 @@ export class Run {
       this.#leases.let();
     }
     if (this.#detached) throw new Detached('detached');
+    await Promise.all(this.#confirming);
     await this.#leases.release();
     const { code, reason } = this.#verdict();
     this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: code, reason });
@@ -141,8 +154,9 @@ export class Run {
     if (commands.length === 0) return unmet < 0;
     let results: Map<string, Finished>;
     try {
-      results = await this.#link(host).execute(commands, this.#settings.patienceS, (event) => {
+      results = await this.#link(host).execute(commands, this.#patienceS(steps), (event) => {
         if (this.#detached) return;
+        if (event.kind === 'awaiting') this.#confirm(host, event);
         this.#store.append({ type: 'event', host, event });
         this.#watcher.onEvent(host, event);
       });
@@ -152,17 +166,27 @@ export class Run {
       this.#note(host, error.message);
       return false;
     }
-    const all = [...results.values()];
-    for (const { step, result } of all) if (isGood(result)) this.#good.add(`${step}@${host}`);
+    const all = [...results.values()], { mode } = this.#settings;
+    for (const { step, result } of all) if (isGood(result, mode)) this.#good.add(`${step}@${host}`);
     const stopped = all.find(({ result, reason }) => result === 'skipped' && reason.startsWith('stopped: '));
     if (stopped !== undefined) this.#stopReason ??= stopped.reason.slice('stopped: '.length);
-    if (this.#settings.mode === 'check') {
+    if (mode === 'check') {
       if (all.some(({ result }) => result === 'failed')) this.#failedLooks.add(host);
       return true;
     }
-    if (all.every(({ result }) => isGood(result))) return unmet < 0;
-    this.#badHosts.set(host, all.some(({ result }) => result === 'unknown' || result === 'interrupted') ? 'unknown' : 'failed');
+    if (all.every(({ result }) => isGood(result, mode))) return unmet < 0;
+    this.#badHosts.set(host, endOf(all));
     return false;
+  }
+
+  /** A host that goes back by itself is cut off until then, and a little longer. */
+  #patienceS(steps: PlanStep[]): number { return Math.max(this.#settings.patienceS, 30 + Math.max(0, ...steps.map(confirmWithinS))); }
+
+  /** Beside the stream of work, which may hang by now. What comes of it is an event of the agent. */
+  #confirm(host: string, { command, remainingMs }: Extract<Event, { kind: 'awaiting' }>): void {
+    const request = { runId: this.#settings.run, commandId: command, fence: this.#leases.fence(host) };
+    const asked = confirmAnew(this.#link(host), request, remainingMs, () => this.#detached).catch((error: unknown) => { if (!this.#detached) this.#note(host, `not confirmed: ${(error as Error).message}`); });
+    this.#confirming.push(asked);
   }
 
   /** A step whose need on another host did not end well is left out and said so; needs on its own host the agent keeps by order. */
@@ -190,7 +214,9 @@ export class Run {
     for (const host of this.#failedLooks) this.#badHosts.set(host, 'failed');
     const bad = [...this.#badHosts.entries()].map(([host, why]) => `${host} ${why}`).join(', ');
     const kinds = [...this.#badHosts.values()];
+    if (kinds.includes('cut off')) return { code: EXIT.rollBackFailed, reason: bad };
     if (kinds.includes('failed')) return { code: EXIT.failed, reason: bad };
+    if (kinds.includes('rolled back')) return { code: EXIT.rolledBack, reason: bad };
     if (kinds.includes('unknown')) return { code: EXIT.waiting, reason: bad };
     if (kinds.includes('unreachable')) return { code: EXIT.unreachable, reason: bad };
     return { code: EXIT.done, reason: '' };

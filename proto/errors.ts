@@ -1,7 +1,7 @@
 /** The closed set of codes a failed step carries; the coordinator and reports rely on nothing else. */
 export const CODES = [
   'invalid_args', 'precondition_failed', 'command_failed', 'timed_out',
-  'verify_failed', 'refused_by_policy', 'interrupted', 'internal',
+  'verify_failed', 'refused_by_policy', 'interrupted', 'not_confirmed', 'revert_failed', 'internal',
 ] as const;
 export type Code = (typeof CODES)[number];
 

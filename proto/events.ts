@@ -20,6 +20,12 @@ export type EventKind =
   | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
   | { kind: 'progress'; text: string }
   | { kind: 'applied' }
+  /** Before a change that can cut the host off (docs/decisions/0009): the agent goes back at this reading of its monotonic clock, in this boot. */
+  | { kind: 'armed'; confirmWithinS: number; untilMonotonicMs: number; boot: string }
+  | { kind: 'awaiting'; remainingMs: number }
+  | { kind: 'confirmed'; by: string; peer: string }
+  /** Written before the agent goes back by itself, with the reason. */
+  | { kind: 'reverting'; code: Code; reason: string; failure: Failure | null }
   | { kind: 'verified'; satisfied: boolean; found: Json; differences: Difference[] }
   | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number }
   /** A person stopped the run on this host: its commands up to this attempt are skipped. No command of its own. */
@@ -29,7 +35,7 @@ export type EventKind =
 export type Event = { seq: number; timeMs: number; run: string; command: string; step: string } & EventKind;
 export type Finished = Extract<Event, { kind: 'finished' }>;
 
-/** Results after which a batch goes on; any other one stops it and skips the rest. */
-export function isGood(result: Result): boolean {
-  return result === 'unchanged' || result === 'changed' || result === 'would_change' || result === 'reverted';
+/** Results after which a batch goes on; any other one stops it and skips the rest. An apply that ends as `reverted` was undone by the agent itself. */
+export function isGood(result: Result, mode: Mode): boolean {
+  return result === 'unchanged' || result === 'changed' || result === 'would_change' || (result === 'reverted' && mode === 'revert');
 }

@@ -80,6 +80,10 @@ function kindFromWire(kind: string, part: Fields): EventKind {
     case 'output': return { kind, stream: text('stream') === 'stderr' ? 'stderr' : 'stdout', text: text('text') };
     case 'progress': return { kind, text: text('text') };
     case 'applied': return { kind };
+    case 'armed': return { kind, confirmWithinS: Number(part['confirmWithinS']), untilMonotonicMs: Number(part['untilMonotonicMs']), boot: text('boot') };
+    case 'awaiting': return { kind, remainingMs: Number(part['remainingMs']) };
+    case 'confirmed': return { kind, by: text('by'), peer: text('peer') };
+    case 'reverting': return { kind, code: text('code') as Code, reason: text('reason'), failure: (part['failure'] ?? null) as Failure | null };
     case 'finished': return { kind, result: text('result') as Result, code: text('code') as Code | '', reason: text('reason'), failure: (part['failure'] ?? null) as Failure | null, durationMs: Number(part['durationMs']) };
     case 'stopped': return { kind, reason: text('reason'), attempt: Number(part['attempt']) };
     default: throw new TypeError(`an event of kind "${kind}" is not in this version of the contract`);

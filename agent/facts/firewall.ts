@@ -1,6 +1,7 @@
 import { StepError } from '../../proto/errors.ts';
 import type { Probe } from '../host/host.ts';
 import { globToRegExp } from '../parse/glob.ts';
+import { admits } from '../parse/iptables-verdict.ts';
 import { parseRules, stripChains, type RuleSet } from '../parse/iptables-save.ts';
 
 export type Family = 'v4' | 'v6';
@@ -35,4 +36,20 @@ export async function buildRules(probe: Probe, path: string, strip: string[], fi
   } catch (error) {
     throw new StepError('precondition_failed', `${path}: ${(error as Error).message}`);
   }
+}
+
+/** Whether firewalld is installed and would start again: asked of files, a masked unit is a link to /dev/null. */
+export async function firewalldUnmasked(probe: Probe): Promise<boolean> {
+  if (await probe.stat('/usr/lib/systemd/system/firewalld.service') === undefined) return false;
+  return (await probe.stat('/etc/systemd/system/firewalld.service'))?.linkTarget !== '/dev/null';
+}
+
+/** Judged before anything is touched. An address of a family that is not replaced is judged by nobody: refused too. Throws StepError precondition_failed. */
+export function mustLetIn(rules: Map<Family, RuleSet>, address: string, port: number): void {
+  const family: Family = address.includes(':') ? 'v6' : 'v4', own = rules.get(family);
+  if (own === undefined) throw new StepError('precondition_failed', `mustAllow names ${address}, but no ${family} rules are given`);
+  const { allowed, because } = admits(own, { address, port });
+  if (allowed) return;
+  throw new StepError('precondition_failed', `these rules would not surely let in a new connection from ${address} to port ${String(port)}: it may be stopped by ${because}. `
+    + `Put before it (firstRules does): -A INPUT -s ${address}/${family === 'v4' ? '32' : '128'} -p tcp -m state --state NEW -m tcp --dport ${String(port)} -j ACCEPT`);
 }

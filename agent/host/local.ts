@@ -19,8 +19,8 @@ export interface StepContext {
   /** Values of `coordinator-file:` references. */
   secrets: Readonly<Record<string, string>>;
   scrubber: Scrubber;
-  /** Milliseconds since the epoch after which what may be killed is killed; Infinity where nothing may. */
-  deadlineMs: number;
+  /** Milliseconds for which what may be killed may still run; Infinity where nothing may be. */
+  remainingMs: () => number;
   emit: (event: EventKind) => void;
   /** Absent: every look reads for itself. */
   readTogether?: ReadTogether;
@@ -43,7 +43,7 @@ const nameOf = async (path: string, id: number): Promise<string | undefined> => 
 export function openHost(step: StepContext): Host {
   const process: ProcessContext = {
     commandId: step.commandId,
-    remainingMs: () => step.deadlineMs - Date.now(),
+    remainingMs: step.remainingMs,
     emit: step.emit,
     scrub: (text) => step.scrubber.text(text),
     outputFile: () => {

@@ -1,13 +1,15 @@
 import { statfs } from 'node:fs/promises';
 import type { Probe } from './host.ts';
 import { openHost } from './local.ts';
+import { monotonicMs } from './proc.ts';
 import { createScrubber } from './scrub.ts';
 
 export interface FileSystem { mountPoint: string; type: string; sizeBytes: number; freeBytes: number; inodes: number; freeInodes: number }
 
 /** A look at the machine outside any step: nothing is journaled, no secret is known, every process has ten seconds. */
 export function openProbe(): Probe {
-  return openHost({ commandId: 'look', folder: '/nonexistent', secrets: {}, scrubber: createScrubber(), deadlineMs: Date.now() + 10_000, emit: () => undefined });
+  const untilMs = monotonicMs() + 10_000;
+  return openHost({ commandId: 'look', folder: '/nonexistent', secrets: {}, scrubber: createScrubber(), remainingMs: () => untilMs - monotonicMs(), emit: () => undefined });
 }
 
 /** File systems that hold data, by mount point; each device once. One that does not answer is left out. */

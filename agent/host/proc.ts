@@ -10,4 +10,10 @@ export function startTicks(pid: number): number {
   }
 }
 
+/** One life of the host. A container keeps its kernel's boot id over a restart, its PID 1 begins anew. */
+export const bootMark = (): string => `${bootId()}.${String(startTicks(1))}`;
+
+/** Milliseconds of a clock that nobody sets and that goes on over a restart of the agent. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
+
 export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();

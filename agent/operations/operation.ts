@@ -38,8 +38,26 @@ export interface Operation<S extends ArgsSchema = ArgsSchema> {
   apply?(host: Host, args: z.infer<S>, found: Json): Promise<void>;
   verify?(probe: Probe, args: z.infer<S>): Promise<Finding>;
   revert?(host: Host, args: z.infer<S>, found: Json): Promise<void>;
+  /** Operations that can cut the host off: confirmed over a new connection, or undone by the agent itself. */
+  confirmed?: Confirmed<S>;
   /** Assertions only: how long to wait for it to hold. */
   deadlineS?(args: z.infer<S>): number;
+}
+
+/**
+ * The part of an operation that can cut the host off (docs/decisions/0009-commit-confirmed.md). `apply` changes the running
+ * state only; `keep` makes it lasting. In order: check, prepare, apply, works, (confirmation), keep, verify; or revert,
+ * which must work from a half-applied state, twice, and after a restart of the host.
+ */
+export interface Confirmed<S extends ArgsSchema = ArgsSchema> {
+  /** Seconds after which the agent goes back by itself; undefined: this step asks for no confirmation. */
+  withinS(args: z.infer<S>): number | undefined;
+  /** Keeps in the step's folder what `revert` needs. Changes nothing else. */
+  prepare(host: Host, args: z.infer<S>): Promise<void>;
+  /** Whether the running state is as wanted, as far as the host itself can tell. */
+  works(probe: Probe, args: z.infer<S>): Promise<Finding>;
+  /** Makes the confirmed state the one of the next start. */
+  keep(host: Host, args: z.infer<S>): Promise<void>;
 }
 
 /** Gives an operation its inferred argument type; the catalogue holds them all as plain Operation. */

@@ -159,3 +159,12 @@ export function canonical(rules: RuleSet): string {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap(({ name, chains, rules: own }) => [`*${name}`, ...chains, ...own]).join('\n');
 }
+
+/** The first rules that are in one canonical text only, in words; none where they are the same. */
+export function differs(what: string, found: string, wanted: string): { what: string; found: string; wanted: string }[] {
+  if (found === wanted) return [];
+  const [there = [], want = []] = [found, wanted].map((text) => text.split('\n').filter(Boolean));
+  const extra = there.filter((line) => !want.includes(line)), missing = want.filter((line) => !there.includes(line));
+  const say = (lines: string[]): string => (lines.length === 0 ? 'no such rule' : lines.slice(0, 3).join(' | ') + (lines.length > 3 ? ` and ${String(lines.length - 3)} more` : ''));
+  return [{ what, found: extra.length + missing.length === 0 ? 'the same rules in another order' : say(extra), wanted: say(missing) }];
+}

@@ -12,6 +12,17 @@ export interface Progress extends RunWatcher { end(): void }
 /** `queue` holds the steps sent and not finished, the one in hand first. */
 interface HostState { done: number; of: number; queue: string[]; text: string; sinceMs: number }
 
+/** What a step is at, where its events tell. */
+function textOf(event: Event): string | undefined {
+  switch (event.kind) {
+    case 'progress': return oneLine(event.text);
+    case 'awaiting': return `changed; undone in ${durationText(event.remainingMs)} unless it is confirmed over a new connection`;
+    case 'confirmed': return 'confirmed over a new connection';
+    case 'reverting': return `going back: ${oneLine(event.reason)}`;
+    default: return undefined;
+  }
+}
+
 /** Where the progress goes: a terminal keeps a live region below the finished lines, anything else gets the lines only. */
 export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteStream, nowMs: () => number = Date.now): Progress {
   const steps = stepsByKey(plan);
@@ -45,7 +56,7 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
         if (!state.queue.includes(event.step)) state.queue.push(event.step);
       }
       if (event.kind === 'checked') differences.set(event.command, event.differences);
-      if (event.kind === 'progress') state.text = oneLine(event.text);
+      state.text = textOf(event) ?? state.text;
       if (event.kind !== 'finished') return;
       Object.assign(state, { done: state.done + 1, queue: state.queue.filter((id) => id !== event.step), text: '', sinceMs: nowMs() });
       print(finishedLines(host, steps.get(`${event.step}@${host}`), event, differences.get(event.command) ?? [], mode));

@@ -31,6 +31,8 @@ export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'e
     case 0: return mode === 'check' ? 'dry run done, nothing was changed' : 'done';
     case 3: return `failed (${reason})`;
     case 5: return `a host could not be reached (${reason})`;
+    case 6: return `undone by the hosts themselves (${reason})`;
+    case 7: return `going back failed (${reason})`;
     case 8: return `waits for a person (${reason})`;
     case 130: return reason;
     default: return `ended with exit code ${exitCode} (${reason})`;
@@ -44,6 +46,8 @@ export function nextSteps({ exitCode, mode, run, runbook }: Pick<RunReport, 'exi
   if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
   const again = mode === 'check' ? 'tandem check' : 'tandem run';
   if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}. What is done already is found done and left alone.`];
+  if (exitCode === 6) return [`The host is as it was before that step. Mend the cause named above, then: ${again}. What is done already is found done and left alone.`];
+  if (exitCode === 7) return ['The host may be cut off: go to its console and look. The state it had before is in the report, the saved copies are in the run\'s folder under /var/lib/tandem/runs.'];
   if (exitCode === 8) return ['Look at the host: nobody can tell from here on which side of the change it is. The step is safe to check again: tandem check.'];
   if (exitCode === 130) return [`tandem status ${run} shows what is done; ${again} goes on from there: what is done already is found done and left alone.`];
   return [`Mend the cause named above, then: tandem check, tandem run. What is done already is found done and left alone.`];

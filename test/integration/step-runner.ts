@@ -14,7 +14,7 @@ interface Request { operation: string; args: Record<string, unknown>; step: 'che
 async function run({ operation: name, args: given, step, folder, revertTo }: Request): Promise<Record<string, unknown>> {
   const events: EventKind[] = [], scrubber = createScrubber();
   const emit = (event: EventKind): void => { events.push(event); };
-  const host = openHost({ commandId: 'proof', folder, secrets: {}, scrubber, deadlineMs: Infinity, emit });
+  const host = openHost({ commandId: 'proof', folder, secrets: {}, scrubber, remainingMs: () => Infinity, emit });
   try {
     const operation = findOperation(name);
     if (operation === undefined) throw new Error(`no operation ${name}`);

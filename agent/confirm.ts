@@ -1,0 +1,121 @@
+import { StepError } from '../proto/errors.ts';
+import type { Difference, EventKind, Json } from '../proto/events.ts';
+import type { Host } from './host/host.ts';
+import { bootMark, monotonicMs } from './host/proc.ts';
+import type { Confirmed, Finding, Operation } from './operations/operation.ts';
+import { sentence, stable, type Emit, type Outcome } from './perform.ts';
+
+type Of<K extends EventKind['kind']> = Extract<EventKind, { kind: K }>;
+
+/** How far an earlier life of the agent came with this command, from the journal; empty when it is new. */
+export interface SoFar { armed?: Of<'armed'>; applied?: object; confirmed?: object; reverting?: Of<'reverting'> }
+
+/** What a change that can cut the host off needs of its surroundings. */
+export interface Window {
+  soFar: SoFar;
+  /** Resolves with true once the coordinator has confirmed over a new connection (on record by then), false after so many milliseconds. */
+  confirmation: (forMs: number) => Promise<boolean>;
+  /** From now on, commands may run for so long. */
+  allowMs: (ms: number) => void;
+}
+
+export interface Guarded { operation: Operation; confirmed: Confirmed; args: Record<string, unknown>; found: Json; window: Window }
+
+/** Going back is tried again so often, with a pause between: a host that stays cut off is the worst end. */
+const TRIES = 6, PAUSE_MS = 5000;
+
+/**
+ * A change that the agent undoes by itself unless it is confirmed (docs/decisions/0009-commit-confirmed.md). Begins where
+ * an earlier life stopped. Throws StepError: revert_failed, or what made the confirmed state not lasting.
+ */
+export async function confirmOrGoBack(work: Guarded, host: Host, emit: Emit): Promise<Outcome> {
+  const { soFar, allowMs } = work.window;
+  let why = soFar.reverting;
+  if (why === undefined && soFar.confirmed === undefined) {
+    const armed = soFar.armed ?? await arm(work, host, emit);
+    try {
+      await changeAndWait(work, armed, host, emit);
+    } catch (error) {
+      const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
+      why = { kind: 'reverting', code: known.code, reason: known.message, failure: known.failure ?? null };
+    }
+  }
+  allowMs(1000 * work.operation.timeoutS);
+  return why === undefined ? await settle(work, host, emit) : await goBack(work, host, emit, why);
+}
+
+/** From here on the agent goes back unless it is told not to. What fails before has touched nothing. */
+async function arm({ confirmed, args }: Guarded, host: Host, emit: Emit): Promise<Of<'armed'>> {
+  await confirmed.prepare(host, args);
+  const confirmWithinS = confirmed.withinS(args) ?? 0;
+  const armed = { kind: 'armed', confirmWithinS, untilMonotonicMs: monotonicMs() + 1000 * confirmWithinS, boot: bootMark() } as const;
+  emit(armed);
+  return armed;
+}
+
+/** Returns once the change is made, works and is confirmed. Throws StepError with the reason to go back. */
+async function changeAndWait({ confirmed, operation, args, found, window }: Guarded, armed: Of<'armed'>, host: Host, emit: Emit): Promise<void> {
+  const { soFar, allowMs, confirmation } = window;
+  const leftMs = (): number => Math.max(0, armed.untilMonotonicMs - monotonicMs());
+  if (soFar.armed === undefined) {
+    allowMs(leftMs());
+    await operation.apply?.(host, args, found);
+    emit({ kind: 'applied' });
+  } else if (armed.boot !== bootMark()) {
+    throw new StepError('interrupted', 'the host was restarted before the change was confirmed');
+  } else if (soFar.applied === undefined) {
+    throw new StepError('interrupted', 'the agent was stopped in the middle of the change');
+  }
+  allowMs(leftMs());
+  mustHold(await confirmed.works(host, args));
+  emit({ kind: 'awaiting', remainingMs: leftMs() });
+  if (!await confirmation(leftMs())) throw new StepError('not_confirmed', `nobody confirmed it over a new connection within ${String(armed.confirmWithinS)} s`);
+}
+
+function mustHold({ satisfied, differences }: Finding): void {
+  if (!satisfied) throw new StepError('verify_failed', `done, and yet not so: ${sentence(differences)}`);
+}
+
+/** The confirmed state becomes the lasting one. After a restart of the host the running state may be the old one: made again. */
+async function settle({ confirmed, operation, args, found }: Guarded, host: Host, emit: Emit): Promise<Outcome> {
+  if (!(await confirmed.works(host, args)).satisfied) await operation.apply?.(host, args, found);
+  await confirmed.keep(host, args);
+  const proof = await (operation.verify ?? operation.check)(host, args);
+  emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
+  mustHold(proof);
+  return { result: 'changed', reason: '' };
+}
+
+async function goBack({ operation, args, found, window }: Guarded, host: Host, emit: Emit, { code, reason, failure }: Of<'reverting'>): Promise<Outcome> {
+  let last = '', unwritten: Error | undefined;
+  // A journal that cannot be written must not keep the host cut off: told afterwards.
+  const tell: Emit = (event) => { try { emit(event); } catch (error) { unwritten ??= error as Error; } };
+  if (window.soFar.reverting === undefined) tell({ kind: 'reverting', code, reason, failure });
+  for (let turn = 1; turn <= TRIES; turn += 1) {
+    if (turn > 1) await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
+    try {
+      const now = await lookOrRevert(operation, host, args, found);
+      tell({ kind: 'verified', satisfied: now.differences.length === 0, found: now.found, differences: now.differences });
+      last = sentence(now.differences);
+      if (last === '') break;
+    } catch (error) {
+      last = (error as Error).message;
+    }
+    tell({ kind: 'progress', text: `going back did not succeed (${last})` });
+  }
+  if (unwritten !== undefined) throw unwritten;
+  if (last === '') return { result: 'reverted', code, reason: `${reason}; the host is back in the state found before`, failure };
+  throw new StepError('revert_failed', `${reason}; and going back failed: ${last}`, failure ?? undefined);
+}
+
+/** Nothing is done where the host is back already: after a restart, or when an earlier life came so far. */
+async function lookOrRevert(operation: Operation, host: Host, args: Record<string, unknown>, found: Json): Promise<{ found: Json; differences: Difference[] }> {
+  const look = async (): Promise<{ found: Json; differences: Difference[] }> => {
+    const now = (await operation.check(host, args)).found;
+    return { found: now, differences: stable(now) === stable(found) ? [] : [{ what: 'state after going back', found: stable(now), wanted: stable(found) }] };
+  };
+  const before = await look().catch(() => undefined); // half a change may be nothing that a look can read
+  if (before?.differences.length === 0) return before;
+  await operation.revert?.(host, args, found);
+  return await look();
+}

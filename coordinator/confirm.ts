@@ -1,0 +1,35 @@
+import { Unreachable, type Link } from './link.ts';
+import type { PlanStep } from './plan-format.ts';
+
+/** Seconds that one try may take: under new rules a packet may simply be dropped. */
+const TRY_S = 5;
+
+/** Seconds within which a step wants to be confirmed; 0 for all others. */
+export function confirmWithinS({ args }: Pick<PlanStep, 'args'>): number {
+  const given = args !== null && typeof args === 'object' && !Array.isArray(args) ? args['confirmWithinS'] : undefined;
+  return typeof given === 'number' ? given : 0;
+}
+
+/**
+ * Confirms a change that may have cut the host off, over a new connection each time, until it is taken or its time is
+ * over (docs/decisions/0009-commit-confirmed.md). Throws Unreachable, or AgentRefused with what the agent said.
+ */
+export async function confirmAnew(link: Link, request: { runId: string; commandId: string; fence: number }, forMs: number, letGo: () => boolean): Promise<void> {
+  const untilMs = performance.now() + forMs;
+  let last = new Unreachable(link.endpoint.host, 'no connection in time');
+  while (performance.now() < untilMs && !letGo()) {
+    const fresh = link.another();
+    try {
+      const { confirmed, reason } = await fresh.call('Confirm', request, TRY_S);
+      if (confirmed === true) return;
+      last = new Unreachable(link.endpoint.host, String(reason));
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      last = error;
+    } finally {
+      fresh.close();
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 500); });
+  }
+  if (!letGo()) throw last;
+}

@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import * as z from 'zod';
+import { confirmOrGoBack, type Guarded } from '../../../agent/confirm.ts';
+import type { Host } from '../../../agent/host/host.ts';
+import { finding, operation } from '../../../agent/operations/operation.ts';
+import type { EventKind } from '../../../proto/events.ts';
+
+let state: string, reverts: boolean, tries: number;
+const changed = operation({
+  name: 'x.changed', summary: 'test', args: z.strictObject({}), timeoutS: 5, mayKill: true, describe: () => '',
+  check: () => Promise.resolve(finding(state, [{ what: 'x', found: state, wanted: 'new' }])),
+  apply: () => { state = 'new'; return Promise.resolve(); },
+  confirmed: { withinS: () => 5, prepare: () => Promise.resolve(), works: () => Promise.resolve(finding(state, [])), keep: () => Promise.resolve() },
+  revert: () => { tries += 1; if (reverts) state = 'old'; return Promise.resolve(); },
+});
+const guarded = (allowed: number[] = []): Guarded => ({
+  operation: changed, confirmed: changed.confirmed!, args: {}, found: 'old',
+  window: { soFar: {}, confirmation: () => Promise.resolve(false), allowMs: (ms) => { allowed.push(ms); } },
+});
+
+beforeEach(() => { state = 'old'; reverts = true; tries = 0; vi.useFakeTimers(); vi.setTimerTickMode('nextTimerAsync'); });
+afterEach(() => { vi.useRealTimers(); });
+
+test('a host that cannot be brought back is told apart from all other failures, after six tries', async () => {
+  reverts = false;
+  const events: EventKind[] = [];
+  await expect(confirmOrGoBack(guarded(), {} as Host, (event) => { events.push(event); })).rejects.toMatchObject({
+    code: 'revert_failed', message: 'nobody confirmed it over a new connection within 5 s; and going back failed: state after going back is "new", wanted "old"',
+  });
+  expect(tries).toBe(6);
+  expect(events.filter(({ kind }) => kind === 'progress')).toHaveLength(6);
+});
+
+test('a journal that cannot be written any more does not keep the host cut off', async () => {
+  const full = new Error('no space left');
+  const emit = (event: EventKind): void => { if (event.kind !== 'armed' && event.kind !== 'applied') throw full; };
+  await expect(confirmOrGoBack(guarded(), {} as Host, emit)).rejects.toBe(full);
+  expect(state).toBe('old');
+});
+
+test('an intent that cannot be journaled changes nothing', async () => {
+  await expect(confirmOrGoBack(guarded(), {} as Host, () => { throw new Error('no space left'); })).rejects.toThrow('no space left');
+  expect([state, tries]).toEqual(['old', 0]);
+});
+
+test('commands get the rest of the window for the change, and their full time for the way back', async () => {
+  const allowed: number[] = [];
+  await confirmOrGoBack(guarded(allowed), {} as Host, () => undefined);
+  expect(allowed[0]).toBeGreaterThan(4000);
+  expect(allowed.at(-1)).toBe(5000);
+});
