@@ -1,5 +1,7 @@
 import type { Rule, RuleSet, Token } from './iptables-save.ts';
 import { withBuiltIn } from './iptables-save.ts';
+import { network } from './iptables-address.ts';
+import * as as from './iptables-values.ts';
 
 /** One option of a rule with what follows it: `! --dport 22` is {name: '--dport', negated: true, values: ['22']}. */
 export interface Option { name: string; negated: boolean; values: string[] }
@@ -12,24 +14,20 @@ const LONG: Record<string, string> = {
   '--destination-port': '--dport', '--source-port': '--sport', '--destination-ports': '--dports', '--source-ports': '--sports',
   '--to': '--to-destination', '--to-port': '--to-ports',
 };
-const PROTOCOLS: Record<string, string> = { 0: 'all', 1: 'icmp', 4: 'ipencap', 6: 'tcp', 17: 'udp', 47: 'gre', 50: 'esp', 51: 'ah', 58: 'ipv6-icmp', icmpv6: 'ipv6-icmp', 112: 'vrrp', 132: 'sctp' };
 /** Options of the protocol's own match, which iptables loads unasked after -p. */
 const OF_PROTOCOL = ['--dport', '--sport', '--syn', '--tcp-flags', '--tcp-option', '--icmp-type', '--icmpv6-type'];
-const ICMP_TYPES: Record<string, string> = { 'echo-reply': '0', 'destination-unreachable': '3', 'source-quench': '4', 'echo-request': '8', ping: '8', 'time-exceeded': '11', 'parameter-problem': '12' };
-const REJECTS: Record<string, string> = {
-  'net-unreach': 'icmp-net-unreachable', 'host-unreach': 'icmp-host-unreachable', 'port-unreach': 'icmp-port-unreachable', 'proto-unreach': 'icmp-proto-unreachable',
-  'net-prohib': 'icmp-net-prohibited', 'host-prohib': 'icmp-host-prohibited', 'tcp-rst': 'tcp-reset', 'admin-prohib': 'icmp-admin-prohibited', 'adm-prohibited': 'icmp6-adm-prohibited',
-};
-const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'];
-const STATES = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'];
+/** Matches that -p brings along: written or not, there is one of each. */
+const PROTOCOL_MATCHES = ['tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'udplite', 'dccp', 'ah', 'esp'];
+const ALL_BITS = '0xffffffff';
 
 /** Takes a rule apart without judging it; unknown extensions keep their options in order. */
 export function parts(rule: Rule): RuleParts {
   const found: RuleParts = { general: [], matches: [], target: '', goto: false, targetOptions: [] };
   const matchOf = (name: string): Option[] => {
-    const here = found.matches.find((match) => match.name === name) ?? { name, options: [] };
-    if (!found.matches.includes(here)) found.matches.push(here);
-    return here.options;
+    const here = PROTOCOL_MATCHES.includes(name) ? found.matches.find((match) => match.name === name) : undefined;
+    if (here !== undefined) return here.options;
+    found.matches.push({ name, options: [] });
+    return found.matches.at(-1)?.options ?? [];
   };
   let into = found.general;
   for (const option of options(rule.tokens)) {
@@ -44,8 +42,7 @@ export function parts(rule: Rule): RuleParts {
 }
 
 const protocol = ({ general }: RuleParts): string => {
-  const value = general.find(({ name }) => name === '-p')?.values[0]?.toLowerCase() ?? '';
-  return (PROTOCOLS[value] ?? value).replace('ipv6-icmp', 'icmp6');
+  return as.protocolName(general.find(({ name }) => name === '-p')?.values[0] ?? '').replace('ipv6-icmp', 'icmp6');
 };
 
 function options(tokens: Token[]): Option[] {
@@ -71,7 +68,7 @@ export function canonicalRule(rule: Rule): string {
   const { general, matches, target, goto, targetOptions } = parts(rule);
   const text = (option: Option): string => `${option.negated ? '! ' : ''}${option.name}${option.values.map((value) => ` ${JSON.stringify(value)}`).join('')}`;
   const head = general.map(canonicalGeneral).filter((option) => option !== undefined).map(text).sort();
-  const middle = matches.map(({ name, options: own }) => `-m ${name} ${own.map(canonicalMatch).filter((option) => option !== undefined).map(text).sort().join(' ')}`.trim())
+  const middle = matches.map(({ name, options: own }) => `-m ${name} ${own.map(canonicalMatch(name)).filter((option) => option !== undefined).map(text).sort().join(' ')}`.trim())
     .filter((match) => !['-m tcp', '-m udp', '-m icmp', '-m icmp6'].includes(match)).sort();
   const tail = targetOptions.map(canonicalTarget(target)).filter((option) => option !== undefined).map(text).sort();
   if (target === 'REJECT' && tail.length === 0) tail.push('--reject-with default');
@@ -82,66 +79,52 @@ function canonicalGeneral(option: Option): Option | undefined {
   const value = option.values[0] ?? '';
   const given = (text: string, all: string[]): Option | undefined => (all.includes(text) && !option.negated ? undefined : { ...option, values: [text] });
   if (option.name === '-s' || option.name === '-d') return given(network(value), ['0.0.0.0/0', '::/0']);
-  if (option.name === '-p') return given(PROTOCOLS[value.toLowerCase()] ?? value.toLowerCase(), ['all']);
+  if (option.name === '-p') return given(as.protocolName(value), ['all']);
   return option.name === '-i' || option.name === '-o' ? given(value, ['+']) : option;
 }
 
-function canonicalMatch(option: Option): Option | undefined {
+/** What iptables-save prints for an option of a match; undefined for a default, which some releases leave out. */
+const canonicalMatch = (match: string) => (option: Option): Option | undefined => {
   const values = option.values, value = values[0] ?? '';
   const one = (name: string, ...texts: string[]): Option => ({ ...option, name, values: texts });
+  const unless = (...usual: string[]): Option | undefined => (usual.includes(value) && !option.negated ? undefined : option);
   switch (option.name) {
-    case '--state': case '--ctstate': return one(option.name, value.split(',').sort((a, b) => STATES.indexOf(a) - STATES.indexOf(b)).join(','));
+    case '--state': case '--ctstate': return one(option.name, as.stateList(value));
     case '--syn': return one('--tcp-flags', 'FIN,SYN,RST,ACK', 'SYN');
-    case '--icmp-type': return one(option.name, ICMP_TYPES[value] ?? value);
-    case '--limit': return one(option.name, value.replace(/\/(s|m|h|d)\w*$/, (_all, unit: string) => `/${{ s: 'sec', m: 'min', h: 'hour', d: 'day' }[unit] ?? unit}`));
-    case '--limit-burst': return value === '5' ? undefined : option;
-    case '--dport': case '--sport': return one(option.name, value.replace(/^:/, '0:').replace(/:$/, ':65535'));
+    case '--tcp-flags': return one(option.name, ...values.map(as.tcpFlags));
+    case '--icmp-type': return one(option.name, as.icmpType(value));
+    case '--icmpv6-type': return one(option.name, as.icmpv6Type(value));
+    case '--limit': return one(option.name, as.rate(value));
+    case '--hashlimit': case '--hashlimit-upto': return one('--hashlimit-upto', as.rate(value));
+    case '--hashlimit-above': return one(option.name, as.rate(value));
+    case '--limit-burst': case '--hashlimit-burst': return unless('5');
+    case '--dport': case '--sport': return one(option.name, as.portRange(value));
+    case '--dports': case '--sports': case '--ports': return one(option.name, value.split(',').map(as.portRange).join(','));
+    case '--mac-source': return one(option.name, value.toUpperCase());
+    case '--mark': case '--realm': return one(option.name, as.markMatch(value));
+    case '--probability': return one(option.name, String(Number(value)));
+    case '--connlimit-mask': return unless('32', '128'); // the whole address: IPv4's and IPv6's default, not told apart here
+    case '--connlimit-saddr': case '--rsource': return undefined;
+    case '--mask': return unless('255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff');
+    case '--name': return match === 'recent' ? unless('DEFAULT') : option;
+    case '--to-destination': return match === 'string' ? unless('65535') : option; // its --to, where to stop looking
     default: return option;
   }
-}
+};
 
 const canonicalTarget = (target: string) => (option: Option): Option | undefined => {
   const value = option.values[0] ?? '';
-  if (option.name === '--reject-with') {
-    const name = REJECTS[value] ?? value;
-    return ['icmp-port-unreachable', 'icmp6-port-unreachable'].includes(name) ? undefined : { ...option, values: [name] };
+  const one = (name: string, text: string): Option => ({ ...option, name, values: [text] });
+  switch (option.name) {
+    case '--reject-with': return ['icmp-port-unreachable', 'icmp6-port-unreachable'].includes(as.rejectType(value)) ? undefined : one(option.name, as.rejectType(value));
+    case '--log-level': return as.logLevel(value) === '4' ? undefined : one(option.name, as.logLevel(value));
+    case '--set-mark': case '--set-xmark': case '--or-mark': case '--and-mark': return one('--set-xmark', as.xmark(option.name, value));
+    case '--nfmask': case '--ctmask': return value === ALL_BITS ? undefined : option;
+    case '--set-class': return one(option.name, as.trafficClass(value));
+    case '--to-destination': return target === 'SNAT' ? one('--to-source', value) : option;
+    default: return option;
   }
-  if (option.name === '--log-level') {
-    const level = LEVELS.indexOf(value.replace(/^warn$/, 'warning').replace(/^err$/, 'error').replace(/^panic$/, 'emerg'));
-    return ['4', 'warn', 'warning'].includes(value) ? undefined : { ...option, values: [level < 0 ? value : String(level)] };
-  }
-  if (option.name === '--set-mark') return { ...option, name: '--set-xmark', values: [`0x${Number(value).toString(16)}/0xffffffff`] };
-  if (target === 'SNAT' && option.name === '--to-destination') return { ...option, name: '--to-source' };
-  return option;
 };
-
-/** An address or network as iptables-save prints it: network/prefix, host bits off. Names and lists stay as they are. */
-export function network(text: string): string {
-  if (text.includes(':')) {
-    const [address = '', prefix = '128'] = text.split('/');
-    try {
-      return `${new URL(`http://[${address}]/`).hostname.slice(1, -1)}/${prefix}`;
-    } catch {
-      return text; // no address: compared as written
-    }
-  }
-  const parsed = ipv4Network(text);
-  if (parsed === undefined) return text;
-  const { address, bits } = parsed;
-  return `${[24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.')}/${String(bits)}`;
-}
-
-/** The network as number and prefix length; undefined for names, lists and masks with holes. */
-export function ipv4Network(text: string): { address: number; bits: number } | undefined {
-  const [host = '', mask = '32'] = text.split('/');
-  const number = (dotted: string): number => dotted.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-  const DOTTED = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$/;
-  if (!DOTTED.test(host)) return undefined;
-  let bits = /^\d{1,2}$/.test(mask) ? Number(mask) : -1;
-  if (DOTTED.test(mask)) bits = Array.from({ length: 33 }, (_none, n) => n).find((n) => 2 ** 32 - 2 ** (32 - n) === number(mask)) ?? -1;
-  if (bits < 0 || bits > 32) return undefined;
-  return { address: Math.floor(number(host) / 2 ** (32 - bits)) * 2 ** (32 - bits), bits };
-}
 
 /** iptables makes one rule for each address of a list. */
 function singly(rule: Rule): Rule[] {
@@ -151,10 +134,13 @@ function singly(rule: Rule): Rule[] {
   return (rule.tokens[at]?.text ?? '').split(',').flatMap((address) => singly(one(address)));
 }
 
+/** A file may go from chain to chain and back; only the order within one means something. */
+const byChain = (rules: Rule[]): Rule[] => [...rules].sort((a, b) => (a.chain < b.chain ? -1 : a.chain > b.chain ? 1 : 0));
+
 /** One text for all spellings of one set of rules: no counters, no comments, tables with nothing in them left out. */
 export function canonical(rules: RuleSet): string {
   return rules.tables
-    .map((table) => ({ name: table.name, chains: withBuiltIn(table).map(({ name, policy }) => `:${name} ${policy}`).sort(), rules: table.rules.flatMap(singly).map(canonicalRule) }))
+    .map((table) => ({ name: table.name, chains: withBuiltIn(table).map(({ name, policy }) => `:${name} ${policy}`).sort(), rules: byChain(table.rules).flatMap(singly).map(canonicalRule) }))
     .filter(({ chains, rules: own }) => own.length > 0 || chains.some((chain) => !chain.endsWith(' ACCEPT')))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap(({ name, chains, rules: own }) => [`*${name}`, ...chains, ...own]).join('\n');

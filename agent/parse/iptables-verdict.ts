@@ -1,4 +1,5 @@
-import { ipv4Network, network, parts, type Option, type RuleParts } from './iptables-rule.ts';
+import { ipv4Network, network } from './iptables-address.ts';
+import { parts, type Option, type RuleParts } from './iptables-rule.ts';
 import type { RuleSet, Table } from './iptables-save.ts';
 
 /** A new TCP connection to this host, from an address to a port, over whichever interface. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonical, canonicalRule, ipv4Network, network } from '../../../agent/parse/iptables-rule.ts';
+import { ipv4Network, network } from '../../../agent/parse/iptables-address.ts';
+import { canonical, canonicalRule } from '../../../agent/parse/iptables-rule.ts';
 import { parseRules, render, stripChains } from '../../../agent/parse/iptables-save.ts';
 import { admits } from '../../../agent/parse/iptables-verdict.ts';
 
@@ -50,12 +51,25 @@ describe('the canonical form', () => {
     ['-A INPUT -m limit --limit 5/min -j LOG', '-A INPUT -m limit --limit 5/minute --limit-burst 5 -j LOG --log-level warning'],
     ['-A INPUT -m comment --comment one -j ACCEPT', '-A INPUT -m comment --comment "one" -j ACCEPT'],
     ['-A INPUT -m comment --comment "-j DROP" -j ACCEPT', '-A INPUT -m comment --comment "-j DROP" --jump ACCEPT'],
+    ['-A INPUT -m limit --limit 1/sec -j ACCEPT', '-A INPUT -m limit --limit 60/minute -j ACCEPT'],
+    ['-A INPUT -m mac --mac-source fa:16:3e:00:00:01 -j ACCEPT', '-A INPUT -m mac --mac-source FA:16:3E:00:00:01 -j ACCEPT'],
+    ['-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG FIN,SYN -j DROP', '-A INPUT -p tcp --tcp-flags ALL SYN,FIN -j DROP'],
+    ['-A INPUT -m recent --rcheck --name x --mask 255.255.255.255 --rsource -j DROP', '-A INPUT -m recent --name x --rcheck -j DROP'],
+    ['-A INPUT -p icmp -m icmp --icmp-type 3/4 -j ACCEPT', '-A INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT'],
+    ['-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT', '-A INPUT -p icmpv6 --icmpv6-type neighbour-solicitation -j ACCEPT'],
+    ['-A INPUT -m mark --mark 0x10 -j ACCEPT', '-A INPUT -m mark --mark 16 -j ACCEPT'],
+    ['-A INPUT -j MARK --set-xmark 0x2/0xff', '-A INPUT -j MARK --set-mark 2/0xff'],
+    ['-A INPUT -j MARK --set-xmark 0x0/0xffffff00', '-A INPUT -j MARK --and-mark 0xff'],
   ])('%s == %s', (saved, written) => { expect(rule(written)).toBe(rule(saved)); });
   test.each([
     ['-A INPUT -p tcp --dport 22 -j ACCEPT', '-A INPUT -p udp --dport 22 -j ACCEPT'],
     ['-A INPUT -p tcp --dport 22 -j ACCEPT', '-A INPUT -p tcp ! --dport 22 -j ACCEPT'],
     ['-A INPUT -j REJECT', '-A INPUT -j REJECT --reject-with icmp-host-prohibited'],
     ['-A INPUT -j OWN', '-A INPUT -g OWN'],
+    ['-A INPUT -m recent --name a --set -m recent --name b --rcheck -j DROP', '-A INPUT -m recent --name a --rcheck -m recent --name b --set -j DROP'],
+    ['-A INPUT -m limit --limit 6/min -j ACCEPT', '-A INPUT -m limit --limit 6/hour -j ACCEPT'],
+    ['-A INPUT -j MARK --set-mark 1', '-A INPUT -j MARK --or-mark 1'],
+    ['-A INPUT -m mark --mark 0x1 -j ACCEPT', '-A INPUT -m mark --mark 0x1/0xff -j ACCEPT'],
   ])('%s != %s', (one, other) => { expect(rule(one)).not.toBe(rule(other)); });
   test('order of rules and policies count, empty tables and counters do not', () => {
     const text = (first: string, second: string, policy = 'ACCEPT'): string => canonical(parseRules(`*filter\n:INPUT ${policy} [5:9]\n-A INPUT -i lo -j ${first}\n-A INPUT -i lo -j ${second}\nCOMMIT\n*nat\nCOMMIT`));
@@ -83,7 +97,14 @@ describe('the canonical form', () => {
   test('a list of addresses is one rule each', () => {
     expect(canonical(parseRules(filter('-A INPUT -s 10.0.0.1,10.0.0.2 -j ACCEPT')))).toBe(canonical(parseRules(filter('-A INPUT -s 10.0.0.1/32 -j ACCEPT', '-A INPUT -s 10.0.0.2/32 -j ACCEPT'))));
   });
-  test('IPv6', () => { expect(network('2001:DB8:0:0::1')).toBe('2001:db8::1/128'); });
+  test.each([
+    ['2001:DB8:0:0::1', '2001:db8::1/128'], ['2001:db8::1/64', '2001:db8::/64'], ['2001:db8::ffff:1/113', '2001:db8::ffff:0/113'], ['fe80::1/10', 'fe80::/10'], ['::/0', '::/0'], ['::1', '::1/128'],
+  ])('IPv6: %s is %s', (text, printed) => { expect(network(text)).toBe(printed); });
+  test('chains may be mixed in a file; iptables-save writes them one by one', () => {
+    const [input, own, last] = ['-A INPUT -i lo -j ACCEPT', '-A OWN -j DROP', '-A INPUT -j OWN'] as const;
+    expect(canonical(parseRules(filter(input, own, last)))).toBe(canonical(parseRules(filter(input, last, own))));
+    expect(canonical(parseRules(filter(input, own, last)))).not.toBe(canonical(parseRules(filter(last, own, input))));
+  });
 });
 
 describe('whether a new connection gets in', () => {
