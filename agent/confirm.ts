@@ -3,7 +3,7 @@ import type { Difference, EventKind, Json } from '../proto/events.ts';
 import type { Host } from './host/host.ts';
 import { bootMark, monotonicMs } from './host/proc.ts';
 import type { Confirmed, Finding, Operation } from './operations/operation.ts';
-import { sentence, stable, type Emit, type Outcome } from './perform.ts';
+import { sentence, stable, type Emit, type Outcome } from './outcome.ts';
 
 type Of<K extends EventKind['kind']> = Extract<EventKind, { kind: K }>;
 
@@ -23,6 +23,8 @@ export interface Guarded { operation: Operation; confirmed: Confirmed; args: Rec
 
 /** Going back is tried again so often, with a pause between: a host that stays cut off is the worst end. */
 const TRIES = 6, PAUSE_MS = 5000;
+/** A process whose time is over is killed first, and seen to be. */
+const KILL_MS = 1000;
 
 /**
  * A change that the agent undoes by itself unless it is confirmed (docs/decisions/0009-commit-confirmed.md). Begins where
@@ -41,7 +43,7 @@ export async function confirmOrGoBack(work: Guarded, host: Host, emit: Emit): Pr
     }
   }
   allowMs(1000 * work.operation.timeoutS);
-  return why === undefined ? await settle(work, host, emit) : await goBack(work, host, emit, why);
+  return why === undefined ? await within(1000 * work.operation.timeoutS, settle(work, host, emit)) : await goBack(work, host, emit, why);
 }
 
 /** From here on the agent goes back unless it is told not to. What fails before has touched nothing. */
@@ -59,7 +61,7 @@ async function changeAndWait({ confirmed, operation, args, found, window }: Guar
   const leftMs = (): number => Math.max(0, armed.untilMonotonicMs - monotonicMs());
   if (soFar.armed === undefined) {
     allowMs(leftMs());
-    await operation.apply?.(host, args, found);
+    await within(leftMs() + KILL_MS, Promise.resolve(operation.apply?.(host, args, found)));
     emit({ kind: 'applied' });
   } else if (armed.boot !== bootMark()) {
     throw new StepError('interrupted', 'the host was restarted before the change was confirmed');
@@ -67,7 +69,7 @@ async function changeAndWait({ confirmed, operation, args, found, window }: Guar
     throw new StepError('interrupted', 'the agent was stopped in the middle of the change');
   }
   allowMs(leftMs());
-  mustHold(await confirmed.works(host, args));
+  mustHold(await within(leftMs() + KILL_MS, confirmed.works(host, args)));
   emit({ kind: 'awaiting', remainingMs: leftMs() });
   if (!await confirmation(leftMs())) throw new StepError('not_confirmed', `nobody confirmed it over a new connection within ${String(armed.confirmWithinS)} s`);
 }
@@ -86,7 +88,7 @@ async function settle({ confirmed, operation, args, found }: Guarded, host: Host
   return { result: 'changed', reason: '' };
 }
 
-async function goBack({ operation, args, found, window }: Guarded, host: Host, emit: Emit, { code, reason, failure }: Of<'reverting'>): Promise<Outcome> {
+async function goBack({ operation, confirmed, args, found, window }: Guarded, host: Host, emit: Emit, { code, reason, failure }: Of<'reverting'>): Promise<Outcome> {
   let last = '', unwritten: Error | undefined;
   // A journal that cannot be written must not keep the host cut off: told afterwards.
   const tell: Emit = (event) => { try { emit(event); } catch (error) { unwritten ??= error as Error; } };
@@ -94,7 +96,7 @@ async function goBack({ operation, args, found, window }: Guarded, host: Host, e
   for (let turn = 1; turn <= TRIES; turn += 1) {
     if (turn > 1) await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
     try {
-      const now = await lookOrRevert(operation, host, args, found);
+      const now = await within(1000 * operation.timeoutS, lookOrRevert({ operation, confirmed, args, found }, host));
       tell({ kind: 'verified', satisfied: now.differences.length === 0, found: now.found, differences: now.differences });
       last = sentence(now.differences);
       if (last === '') break;
@@ -109,13 +111,20 @@ async function goBack({ operation, args, found, window }: Guarded, host: Host, e
 }
 
 /** Nothing is done where the host is back already: after a restart, or when an earlier life came so far. */
-async function lookOrRevert(operation: Operation, host: Host, args: Record<string, unknown>, found: Json): Promise<{ found: Json; differences: Difference[] }> {
+async function lookOrRevert({ operation, confirmed, args, found }: Omit<Guarded, 'window'>, host: Host): Promise<{ found: Json; differences: Difference[] }> {
   const look = async (): Promise<{ found: Json; differences: Difference[] }> => {
-    const now = (await operation.check(host, args)).found;
+    const now = await confirmed.state(host, args, found);
     return { found: now, differences: stable(now) === stable(found) ? [] : [{ what: 'state after going back', found: stable(now), wanted: stable(found) }] };
   };
   const before = await look().catch(() => undefined); // half a change may be nothing that a look can read
   if (before?.differences.length === 0) return before;
   await operation.revert?.(host, args, found);
   return await look();
+}
+
+/** A process has its own time limit; a file system that the change cut off has none, and must not hold up the way back. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => { reject(new StepError('timed_out', `no end within ${String(Math.round(ms / 1000))} s: a file system that does not answer?`)); }, ms); });
+  try { return await Promise.race([work, late]); } finally { clearTimeout(timer); }
 }

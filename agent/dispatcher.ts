@@ -6,7 +6,7 @@ import { isGood, type EventKind } from '../proto/events.ts';
 import { JournalCorrupt } from '../proto/journal.ts';
 import { createScrubber, type Scrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
-import type { Emit, Outcome } from './perform.ts';
+import type { Emit, Outcome } from './outcome.ts';
 import { RunLog, type Trace } from './runlog.ts';
 
 /** A command that cannot be taken at all; nothing is journaled for it. */

@@ -1,10 +1,9 @@
-import type { Difference, EventKind, Json, Mode, Result } from '../proto/events.ts';
-import { StepError, type Code, type Failure } from '../proto/errors.ts';
+import type { Difference, Json, Mode } from '../proto/events.ts';
+import { StepError } from '../proto/errors.ts';
 import { confirmOrGoBack, type Window } from './confirm.ts';
 import type { Host } from './host/host.ts';
 import type { Finding, Operation } from './operations/operation.ts';
-
-export interface Outcome { result: Result; reason: string; /** Why the agent went back by itself. */ code?: Code; failure?: Failure | null }
+import { sentence, stable, type Emit, type Outcome } from './outcome.ts';
 
 /** What is known of an earlier try of the same command that did not finish, read from the journal. */
 export interface Earlier { found: Json }
@@ -20,8 +19,6 @@ export interface Work {
   /** How a change that can cut the host off is confirmed. Absent: it is not asked for. */
   window?: Window;
 }
-
-export type Emit = (event: EventKind) => void;
 
 /**
  * One command, from look to proof: check, journal what was found, apply, verify. `emit` puts each event on disk
@@ -89,15 +86,4 @@ async function goBack({ operation, args, revertTo }: Work, host: Host, emit: Emi
   emit({ kind: 'verified', satisfied: same, found: now.found, differences });
   if (!same) throw new StepError('verify_failed', `not back to the state found: ${sentence(differences)}`);
   return { result: 'reverted', reason: '' };
-}
-
-/** JSON with sorted keys, so that two looks at one state compare equal. */
-export function stable(value: Json): string {
-  return JSON.stringify(value, (_key, part: unknown) => (part !== null && typeof part === 'object' && !Array.isArray(part)
-    ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part));
-}
-
-/** Differences as one line: what is, and what was wanted. */
-export function sentence(differences: Difference[]): string {
-  return differences.map((d) => `${d.what} is ${d.found}, wanted ${d.wanted}`).join('; ');
 }

@@ -8,7 +8,8 @@ import { monotonicMs } from './host/proc.ts';
 import { outliveLeftover } from './leftovers.ts';
 import { findOperation } from './operations/catalogue.ts';
 import type { Operation } from './operations/operation.ts';
-import { perform, type Emit, type Outcome } from './perform.ts';
+import type { Emit, Outcome } from './outcome.ts';
+import { perform } from './perform.ts';
 
 /** A worker over a set of operations: arguments checked, a process of an earlier try waited for, then looked, done, proven. */
 export function workWith(find: (operation: string) => Operation | undefined): Worker {

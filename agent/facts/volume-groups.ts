@@ -1,14 +1,32 @@
 import type { Probe } from '../host/host.ts';
-import { isActive, parseReport } from '../parse/lvm.ts';
+import { groupState, mapperName, missingDisks, parseReport, volumeState } from '../parse/lvm.ts';
+import { parseMountinfo } from '../parse/mountinfo.ts';
+import { readRunningLio } from './lio.ts';
 
-/** All volume groups as [name, UUID]: two of one name show as two. */
-export async function readVolumeGroups(probe: Probe): Promise<{ name: string; uuid: string }[]> {
-  const rows = parseReport((await probe.read(['vgs', '--noheadings', '--separator', '|', '-o', 'vg_name,vg_uuid'])).stdout);
-  return rows.map(([name = '', uuid = '']) => ({ name, uuid }));
+/** `missing`: UUIDs of the disks that partial groups lack, as far as LVM tells. */
+export interface VolumeGroup { name: string; uuid: string; exported: boolean; partial: boolean; missing: string[] }
+export interface Volume { active: boolean; open: boolean; skipped: boolean }
+
+/** All volume groups: two of one name show as two. */
+export async function readVolumeGroups(probe: Probe): Promise<VolumeGroup[]> {
+  const { stdout, stderr } = await probe.read(['vgs', '--noheadings', '--separator', '|', '-o', 'vg_name,vg_uuid,vg_attr']);
+  const rows = parseReport(stdout), disks = missingDisks(stderr).filter((uuid) => !rows.some((row) => row[1] === uuid));
+  return rows.map(([name = '', uuid = '', attr = '']) => {
+    const state = groupState(attr);
+    return { name, uuid, ...state, missing: state.partial ? disks : [] };
+  });
 }
 
-/** Logical volume -> active, of one volume group. */
-export async function readVolumes(probe: Probe, vg: string): Promise<Record<string, boolean>> {
+/** Logical volumes of one group by name. */
+export async function readVolumes(probe: Probe, vg: string): Promise<Map<string, Volume>> {
   const rows = parseReport((await probe.read(['lvs', '--noheadings', '--separator', '|', '-o', 'lv_name,lv_attr', vg])).stdout);
-  return Object.fromEntries(rows.map(([name = '', attr = '']) => [name, isActive(attr)]));
+  return new Map(rows.map(([name = '', attr = '']) => [name, volumeState(attr)]));
+}
+
+/** What holds an open volume, in words: mounts and LIO backstores; `in use` where it is neither. Files only. */
+export async function holdersOf(probe: Probe, vg: string, lv: string): Promise<string> {
+  const devices = [`/dev/${vg}/${lv}`, `/dev/mapper/${mapperName(vg, lv)}`];
+  const mounts = parseMountinfo(await probe.readFile('/proc/self/mountinfo') ?? '').filter((each) => devices.includes(each.source));
+  const served = (await readRunningLio(probe)).backstores.filter((each) => devices.includes(each.device));
+  return [...mounts.map((each) => `mounted at ${each.at}`), ...served.map((each) => `served by LIO as ${each.plugin}/${each.name}`)].join(', ') || 'in use';
 }

@@ -34,6 +34,11 @@ const DEFAULTS_FILE = /--defaults-file=\/[^\0]+/;
 /** The only schemas the agent itself makes and drops: where a dump is tried. */
 const DRILL = /tandem_drill_\w+/;
 const DRILL_SQL = /DROP DATABASE IF EXISTS `tandem_drill_\w+`;(?: CREATE DATABASE `tandem_drill_\w+` DEFAULT CHARACTER SET \w+;)?/;
+/** Arguments of semanage fcontext. */
+const TYPE = /[a-z][a-z0-9_]*|<<none>>/, FILE_TYPE = /[afdcbslp]/, SPEC = /\/[!-~]+/;
+/** Words of a transaction on bridges and ports: none that destroys other records. */
+const OVS_WORD = /--|--may-exist|--if-exists|(?:add|del)-(?:br|port)|set|remove|Bridge|other_config|datapath_type=netdev|other_config:hwaddr="[0-9a-f:]{17}"|(?!(?:emer-reset|destroy|clear|create|init|set-\w+|del-\w+)$)[A-Za-z0-9_][A-Za-z0-9_.-]*/;
+const IPROUTE = 'iproute 3.10.0', OVS = 'openvswitch 2.1';
 const MARIADB = 'mariadb 5.5.35', RABBITMQ = 'rabbitmq-server 3.3.5 (OSP 6)';
 
 /**
@@ -59,10 +64,12 @@ export const COMMANDS: readonly Form[] = [
   read('iproute 3.10.0', 'ip(8), ip-address(8): -o', 'ip', '-o', 'addr'),
   read('iproute 3.10.0', 'ss(8): -l, -n, -t, -p', 'ss', '-lntp'),
   // volume groups
-  read(LVM, 'vgs(8) of lvm2 2.02.105', 'vgs', '--noheadings', '--separator', '|', '-o', 'vg_name,vg_uuid'),
+  read(LVM, 'vgs(8) of lvm2 2.02.105', 'vgs', '--noheadings', '--separator', '|', '-o', 'vg_name,vg_uuid,vg_attr'),
   read(LVM, 'lvs(8) of lvm2 2.02.105', 'lvs', '--noheadings', '--separator', '|', '-o', 'lv_name,lv_attr', NAME),
   act(LVM, 'vgchange(8) of lvm2 2.02.105: -a y|n', 'vgchange', /-a[yn]/, NAME),
   act(LVM, 'lvchange(8) of lvm2 2.02.105: -a y|n', 'lvchange', '-an', { many: /[A-Za-z0-9_][A-Za-z0-9_.+-]*\/[A-Za-z0-9_][A-Za-z0-9_.+-]*/ }),
+  // LIO: what runs and what is saved are read from files
+  act('targetcli 2.1.fb34', 'targetcli(8), "Usage": a single command; saveconfig', 'targetcli', 'saveconfig'),
   // health
   read(SYSTEMD, 'systemctl(1) of systemd 208: list-units, --state', 'systemctl', 'list-units', '--state=failed', '--no-legend', '--no-pager', '--full'),
   read('openvswitch 2.1', 'ovs-vsctl(8): --timeout, show', 'ovs-vsctl', '--timeout=5', 'show'),
@@ -103,11 +110,25 @@ export const COMMANDS: readonly Form[] = [
   read(IPTABLES, 'iptables-restore.c of iptables 1.4.21: --test builds the rules and commits nothing', 'ip6tables-restore', '--test'),
   act(IPTABLES, 'iptables-restore(8) of iptables 1.4.21', 'iptables-restore'),
   act(IPTABLES, 'iptables-restore(8) of iptables 1.4.21', 'ip6tables-restore'),
+  // bridges (agent/facts/network.ts, net.ovs.bridge): what `ip` does comes on standard input
+  read(IPROUTE, 'ip-route(8) of iproute 3.10: -o, show table all', 'ip', /-[46]/, '-o', 'route', 'show', 'table', 'all'),
+  act(IPROUTE, 'ip(8) of iproute 3.10: -batch, - for standard input (ip.c)', 'ip', '-batch', '-'),
+  act(IPROUTE, 'ip(8) of iproute 3.10: -6, -batch', 'ip', '-6', '-batch', '-'),
+  act(IPROUTE, 'ip(8) of iproute 3.10: -force goes on after a line that fails', 'ip', '-force', '-batch', '-'),
+  act(IPROUTE, 'ip(8) of iproute 3.10: -6, -force, -batch', 'ip', '-6', '-force', '-batch', '-'),
+  read(OVS, 'ovs-vsctl(8) of 2.1: --format=json, list, --columns', 'ovs-vsctl', '--timeout=5', '--format=json', '--', '--columns=name,ports,datapath_type,other_config', 'list', 'Bridge', '--', '--columns=_uuid,name', 'list', 'Port'),
+  act(OVS, 'ovs-vsctl(8) of 2.1: add-br, add-port, set, remove, del-br, del-port', 'ovs-vsctl', '--timeout=20', '--', { many: OVS_WORD }),
+  read('iputils 20121221', 'ping(8) of iputils 20121221: -c, -W, -I', 'ping', '-c', '1', '-W', '2', '-I', NAME, /[0-9.]+/),
+  read('iputils 20121221', 'ping6(8) of iputils 20121221: -c, -W, -I', 'ping6', '-c', '1', '-W', '2', '-I', NAME, /[0-9a-f:.]+/),
+  act('initscripts 9.49.17', 'ifup of initscripts 9.49; README.RHEL of Open vSwitch', 'ifup', NAME),
   // SELinux
-  read('libselinux-utils 2.2.2', 'getsebool(8)', 'getsebool', /[a-z][a-z0-9_]*/),
   act(POLICY, 'setsebool(8) of policycoreutils 2.2.5: -P', 'setsebool', '-P', /[a-z][a-z0-9_]*/, /on|off/),
   act(POLICY, 'setsebool(8) of policycoreutils 2.2.5', 'setsebool', /[a-z][a-z0-9_]*/, /on|off/),
   read(POLICY, 'restorecon(8) of policycoreutils 2.2.5: -n changes nothing, -v says what it would', 'restorecon', '-n', '-v', '-R', { many: PATH }),
   act(POLICY, 'restorecon(8) of policycoreutils 2.2.5: -R', 'restorecon', '-R', { many: PATH }),
+  act('policycoreutils-python 2.2.5', 'semanage-fcontext(8) of 2013-06-17: -a, -m, -t, -f', 'semanage', 'fcontext', /-[am]/, '-t', TYPE, '-f', FILE_TYPE, SPEC),
+  act('policycoreutils-python 2.2.5', 'semanage-fcontext(8) of 2013-06-17: -m, -s, -r', 'semanage', 'fcontext', '-m', '-t', TYPE, '-s', /[a-z][a-z0-9_]*/, '-r', /s\d[a-z0-9:,.-]*/, '-f', FILE_TYPE, SPEC),
+  act('policycoreutils-python 2.2.5', 'semanage-fcontext(8) of 2013-06-17: -d', 'semanage', 'fcontext', '-d', '-f', FILE_TYPE, SPEC),
+  read('libselinux-utils 2.2.2', 'matchpathcon(8): -n', 'matchpathcon', '-n', PATH),
   act(COREUTILS, 'chcon(1) of coreutils 8.22: -h', 'chcon', '-h', /[a-z_]+:[a-z_]+:[a-z0-9_]+:[a-z0-9:,.-]+/, { many: PATH }),
 ];

@@ -13,15 +13,20 @@ import { hostIdentified } from './host.identified.ts';
 import { httpAnswered } from './http.answered.ts';
 import { identityCatalog } from './identity.catalog.ts';
 import { iniSet } from './ini.set.ts';
+import { lioAsserted } from './lio.asserted.ts';
+import { lioSaved } from './lio.saved.ts';
 import { lvmActivated } from './lvm.activated.ts';
 import { mariadbAdopted } from './mariadb.adopted.ts';
 import { mariadbUpgraded } from './mariadb.upgraded.ts';
+import { netIfcfg } from './net.ifcfg.ts';
+import { netOvsBridge } from './net.ovs.bridge.ts';
 import { openvswitchAnswering } from './openvswitch.answering.ts';
 import { packageInstalled } from './package.installed.ts';
 import { portListening } from './port.listening.ts';
 import { rabbitmqUser } from './rabbitmq.user.ts';
 import { repositorySelected } from './repository.selected.ts';
 import { selinuxBoolean } from './selinux.boolean.ts';
+import { selinuxFcontext } from './selinux.fcontext.ts';
 import { selinuxRelabeled } from './selinux.relabeled.ts';
 import { serviceEnabled } from './service.enabled.ts';
 import { serviceMasked } from './service.masked.ts';
@@ -46,15 +51,20 @@ export const catalogue: readonly Operation[] = [
   httpAnswered,
   identityCatalog,
   iniSet,
+  lioAsserted,
+  lioSaved,
   lvmActivated,
   mariadbAdopted,
   mariadbUpgraded,
+  netIfcfg,
+  netOvsBridge,
   openvswitchAnswering,
   packageInstalled,
   portListening,
   rabbitmqUser,
   repositorySelected,
   selinuxBoolean,
+  selinuxFcontext,
   selinuxRelabeled,
   serviceEnabled,
   serviceMasked,

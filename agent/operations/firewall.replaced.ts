@@ -52,24 +52,31 @@ export const firewallReplaced = operation({
       for (const family of families(wanted)) {
         await keepLive(host, family);
         await host.save(FAMILIES[family].file);
+        await host.writeFile(await keptPath(host, family, 'wanted'), await fileText(host, wanted, family), { mode: 0o600 });
       }
     },
-    works: lookAtKernel,
+    // From here on nothing is read from the backup: the new rules may have cut it off.
+    async works(host, wanted) {
+      const differences: Difference[] = [];
+      for (const family of families(wanted)) differences.push(...differs(`${FAMILIES[family].tool} in the kernel`, canonical(await liveRules(host, family, wanted.stripChains)), canonical(parseRules(await keptText(host, family, 'wanted')))));
+      return finding({}, differences);
+    },
+    async state(probe, wanted) {
+      const found: Record<string, Json> = {};
+      for (const family of families(wanted)) found[family] = await stateOf(probe, family, canonical(await liveRules(probe, family, wanted.stripChains)));
+      return found;
+    },
     async keep(host, wanted) {
-      for (const family of families(wanted)) await host.writeFile(FAMILIES[family].file, await fileText(host, wanted, family), { mode: 0o600, uid: 0, gid: 0 });
+      for (const family of families(wanted)) await host.writeFile(FAMILIES[family].file, await keptText(host, family, 'wanted'), { mode: 0o600, uid: 0, gid: 0 });
     },
   },
   async apply(host, wanted) {
-    for (const family of families(wanted)) await load(host, family, await fileText(host, wanted, family));
+    for (const family of families(wanted)) await load(host, family, await keptText(host, family, 'wanted'));
   },
   verify: look,
   async revert(host, wanted) {
     const kept = new Map<Family, string>();
-    for (const family of families(wanted)) {
-      const text = await host.readFile(await keptPath(host, family));
-      if (text === undefined) throw new StepError('precondition_failed', 'the rules that were loaded before are not on record');
-      kept.set(family, text);
-    }
+    for (const family of families(wanted)) kept.set(family, await keptText(host, family, 'before'));
     for (const [family, text] of kept) {
       await load(host, family, text);
       await host.restore(FAMILIES[family].file);
@@ -79,7 +86,7 @@ export const firewallReplaced = operation({
 
 const families = (wanted: Args): Family[] => (['v4', 'v6'] as const).filter((family) => wanted[family] !== undefined);
 const liveText = async (probe: Probe, family: Family): Promise<string> => (await probe.read([`${FAMILIES[family].tool}-save`])).stdout;
-const keptPath = async (host: Host, family: Family): Promise<string> => `${await host.stepFolder()}/${FAMILIES[family].tool}.before`;
+const keptPath = async (host: Host, family: Family, what: 'before' | 'wanted'): Promise<string> => `${await host.stepFolder()}/${FAMILIES[family].tool}.${what}`;
 const fileText = async (probe: Probe, wanted: Args, family: Family): Promise<string> => render(await rulesOf(probe, wanted, family), `from ${wanted[family] ?? ''}`);
 const rulesOf = (probe: Probe, wanted: Args, family: Family): Promise<RuleSet> => buildRules(probe, wanted[family] ?? '', wanted.stripChains, wanted.firstRules[family]);
 
@@ -95,37 +102,39 @@ async function testRules(probe: Probe, wanted: Args, family: Family, loaded?: st
   await probe.read([`${FAMILIES[family].tool}-restore`, '--test'], { stdin: await fileText(probe, wanted, family) });
 }
 
-/** The rules that run now, and no more. */
-async function lookAtKernel(probe: Probe, wanted: Args): Promise<ReturnType<typeof finding>> {
+async function keptText(host: Host, family: Family, what: 'before' | 'wanted'): Promise<string> {
+  const text = await host.readFile(await keptPath(host, family, what));
+  if (text === undefined) throw new StepError('precondition_failed', what === 'before' ? 'the rules that were loaded before are not on record' : 'the rules to be loaded are not on record');
+  return text;
+}
+
+/** The rules that run, those of the next start, and whether firewalld would undo them. */
+async function look(probe: Probe, wanted: Args): Promise<ReturnType<typeof finding>> {
   const found: Record<string, Json> = {}, differences: Difference[] = [];
   const rules = new Map<Family, RuleSet>();
   for (const family of families(wanted)) rules.set(family, await rulesOf(probe, wanted, family));
   for (const { address, port } of wanted.mustAllow) mustLetIn(rules, address, port);
   for (const [family, want] of rules) {
-    const live = canonical(await liveRules(probe, family, wanted.stripChains));
-    differences.push(...differs(`${FAMILIES[family].tool} in the kernel`, live, canonical(want)));
-    found[family] = hash(live);
-  }
-  return finding(found, differences);
-}
-
-/** The rules that run, those of the next start, and whether firewalld would undo them. */
-async function look(probe: Probe, wanted: Args): Promise<ReturnType<typeof finding>> {
-  const kernel = await lookAtKernel(probe, wanted), differences = [...kernel.differences], found: Record<string, Json> = {};
-  for (const family of families(wanted)) {
-    const { file } = FAMILIES[family], text = await probe.readFile(file), stat = await probe.stat(file);
-    if (text !== await fileText(probe, wanted, family)) differences.push({ what: file, found: text === undefined ? 'missing' : 'other rules', wanted: `the rules of ${wanted[family] ?? ''}` });
-    found[family] = { live: (kernel.found as Record<string, string>)[family] ?? '', file: text === undefined ? null : hash(text), mode: stat?.mode ?? null };
+    const { tool, file } = FAMILIES[family], live = canonical(await liveRules(probe, family, wanted.stripChains));
+    differences.push(...differs(`${tool} in the kernel`, live, canonical(want)));
+    const text = await probe.readFile(file);
+    if (text !== render(want, `from ${wanted[family] ?? ''}`)) differences.push({ what: file, found: text === undefined ? 'missing' : 'other rules', wanted: `the rules of ${wanted[family] ?? ''}` });
+    found[family] = await stateOf(probe, family, live);
   }
   if (await firewalldUnmasked(probe)) differences.push({ what: 'firewalld', found: 'not masked', wanted: 'masked: it would replace these rules at the next start' });
   return finding(found, differences);
+}
+
+async function stateOf(probe: Probe, family: Family, live: string): Promise<Json> {
+  const text = await probe.readFile(FAMILIES[family].file), stat = await probe.stat(FAMILIES[family].file);
+  return { live: hash(live), file: text === undefined ? null : hash(text), mode: stat?.mode ?? null };
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A second call keeps the first copy: after an interruption the rules loaded now may be the new ones. */
 async function keepLive(host: Host, family: Family): Promise<void> {
-  const path = await keptPath(host, family);
+  const path = await keptPath(host, family, 'before');
   if (await host.stat(path) === undefined) await host.writeFile(path, await liveText(host, family), { mode: 0o600 });
 }
 

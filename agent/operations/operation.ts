@@ -55,7 +55,9 @@ export interface Confirmed<S extends ArgsSchema = ArgsSchema> {
   /** Keeps in the step's folder what `revert` needs. Changes nothing else. */
   prepare(host: Host, args: z.infer<S>): Promise<void>;
   /** Whether the running state is as wanted, as far as the host itself can tell. */
-  works(probe: Probe, args: z.infer<S>): Promise<Finding>;
+  works(host: Host, args: z.infer<S>): Promise<Finding>;
+  /** What `check` put into `found`, read again from this host alone: the change may have cut off the backup. */
+  state(probe: Probe, args: z.infer<S>, found: Json): Promise<Json>;
   /** Makes the confirmed state the one of the next start. */
   keep(host: Host, args: z.infer<S>): Promise<void>;
 }

@@ -1,15 +1,14 @@
 import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference } from '../../proto/events.ts';
-import { storedBooleans, withoutSelinux } from '../facts/selinux.ts';
-import { parseGetsebool } from '../parse/selinux.ts';
+import { runningBoolean, storedBooleans, withoutSelinux } from '../facts/selinux.ts';
 import { finding, operation } from './operation.ts';
 
 type Found = { active: 'on' | 'off'; stored: 'on' | 'off' } | { selinux: 'none' };
 
 /**
- * An SELinux boolean has a value, now and after a reboot. On a host without SELinux: satisfied, with that reason.
- * Proven on transcripts only: a lab host has no SELinux. Errors: precondition_failed for a boolean the policy lacks.
+ * An SELinux boolean has a value, now (asked of the kernel) and after a reboot (read from the policy store); row C60. On a
+ * host without SELinux: satisfied, with that reason. Errors: precondition_failed for a boolean the policy lacks.
  */
 export const selinuxBoolean = operation({
   name: 'selinux.boolean',
@@ -23,9 +22,8 @@ export const selinuxBoolean = operation({
   async check(probe, { name, value }) {
     const none = await withoutSelinux(probe);
     if (none !== undefined) return finding({ selinux: 'none' }, [], none);
-    const ran = await probe.read(['getsebool', name], { okCodes: [0, 1] });
-    const active = parseGetsebool(ran.stdout, name);
-    if (active === undefined) throw new StepError('precondition_failed', `the policy of this host has no boolean ${name}: ${(ran.stderr || ran.stdout).trim()}`);
+    const active = await runningBoolean(probe, name);
+    if (active === undefined) throw new StepError('precondition_failed', `the policy of this host has no boolean ${name}: getsebool -a lists those it has`);
     const stored = (await storedBooleans(probe)).get(name), wanted = value ? 'on' : 'off';
     const differences: Difference[] = [];
     if (active !== wanted) differences.push({ what: name, found: active, wanted });

@@ -1,16 +1,17 @@
 import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { bounded } from '../facts/backup.ts';
-import { withoutSelinux } from '../facts/selinux.ts';
+import { unlabeledMounts, withoutSelinux } from '../facts/selinux.ts';
 import type { Host } from '../host/host.ts';
 import { parseRestorecon } from '../parse/selinux.ts';
 import { absolutePath } from './fields.ts';
 import { finding, operation } from './operation.ts';
 
 /**
- * Paths carry the labels that the policy gives them (procedure.md 2.3, trap 5: copies lose labels). Types only, as
- * restorecon does without -F. On a host without SELinux: satisfied, with that reason. Proven on transcripts only: a lab
- * host has no SELinux. Errors: precondition_failed when a path is missing.
+ * Paths carry the labels that the policy gives them (rows C21, C41; trap 5: copies lose labels). As `fixfiles restore DIR`:
+ * types only, a type that an administrator may set (customizable_types) stays. File systems mounted below are relabelled
+ * too, but for those whose files carry no labels (NFS, context= mounts): `leftOut` and the reason name them. On a host
+ * without SELinux: satisfied, with that reason. Errors: precondition_failed when a path is missing or a link.
  */
 export const selinuxRelabeled = operation({
   name: 'selinux.relabeled',
@@ -21,10 +22,19 @@ export const selinuxRelabeled = operation({
   async check(probe, { paths }) {
     const none = await withoutSelinux(probe);
     if (none !== undefined) return finding({ selinux: 'none' }, [], none);
-    for (const path of paths) if (await probe.stat(path) === undefined) throw new StepError('precondition_failed', `there is nothing at ${path}`);
+    for (const path of paths) {
+      const stat = await probe.stat(path);
+      if (stat === undefined) throw new StepError('precondition_failed', `there is nothing at ${path}`);
+      if (stat.type === 'symlink') throw new StepError('precondition_failed', `${path} is a link to ${stat.linkTarget ?? ''}, and only the link would be relabelled: name where it leads to`);
+    }
+    const leftOut = (await unlabeledMounts(probe, paths)).map((each) => `${each.at} (${each.type} of ${each.source})`);
     const ran = await probe.read(['restorecon', '-n', '-v', '-R', ...paths]);
     const wrong = parseRestorecon(ran.stdout);
-    return finding({ wrong: wrong.length, labels: Object.fromEntries(wrong.slice(0, KEPT).map(({ path, from }) => [path, from])) }, bounded(wrong.map(({ path, from, to }) => ({ what: `label of ${path}`, found: from, wanted: to }))));
+    return finding(
+      { wrong: wrong.length, ...(leftOut.length === 0 ? {} : { leftOut }), labels: Object.fromEntries(wrong.slice(0, KEPT).map(({ path, from }) => [path, from])) },
+      bounded(wrong.map(({ path, from, to }) => ({ what: `label of ${path}`, found: from, wanted: to }))),
+      leftOut.length === 0 ? undefined : `left out, as files there carry no labels of their own: ${leftOut.join(', ')}`,
+    );
   },
   async apply(host, { paths }) { await host.act(['restorecon', '-R', ...paths]); },
   async revert(host, _args, found) {

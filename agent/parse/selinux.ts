@@ -1,15 +1,13 @@
-/** Output of SELinux tools of RHEL 7.0: policycoreutils 2.2.5, libselinux-utils 2.2.2. */
+/** Output of SELinux tools: policycoreutils 2.2.5 of RHEL 7.0, and from 2.6 on, where libselinux does restorecon's work. */
 export interface Relabel { path: string; from: string; to: string }
 
-/** Lines `restorecon reset PATH context FROM->TO` of restorecon -v (setfiles/restore.c of policycoreutils 2.2.5). */
+/**
+ * What restorecon -v did or would do: `restorecon reset PATH context FROM->TO` (setfiles/restore.c of policycoreutils
+ * 2.2.5), `Relabeled PATH from FROM to TO` and `Would relabel ...` (selinux_restorecon.c of libselinux 2.6 and later).
+ */
 export function parseRestorecon(output: string): Relabel[] {
-  return [...output.matchAll(/^(?:\S*restorecon) reset (.+) context (\S+)->(\S+)$/gm)].map(([, path = '', from = '', to = '']) => ({ path, from, to }));
-}
-
-/** `NAME --> on` of getsebool; undefined for anything else. */
-export function parseGetsebool(output: string, name: string): 'on' | 'off' | undefined {
-  const [, found, value] = /^(\S+) --> (on|off)\s*$/.exec(output) ?? [];
-  return found === name ? (value as 'on' | 'off') : undefined;
+  return [...output.matchAll(/^(?:\S*restorecon reset (.+) context (\S*)->(\S+)|(?:Relabeled|Would relabel) (.+) from (\S+) to (\S+))$/gm)]
+    .map(([, path, from, to, laterPath, laterFrom, laterTo]) => ({ path: path ?? laterPath ?? '', from: from ?? laterFrom ?? '', to: to ?? laterTo ?? '' }));
 }
 
 /** booleans.local of libsemanage: `name=1`, comments with #. */

@@ -37,8 +37,8 @@ function statusText(report: RunReport): string {
 
 function hostLine({ host, steps, counts }: HostReport, mode: RunReport['mode']): string {
   const inHand = steps.find((step) => step.result === 'waiting' && step.beganMs !== null);
-  const bad = steps.find((step) => step.result === 'failed');
-  return [`${host}: ${countsText(counts, mode)}`, ...(inHand === undefined ? [] : [`in hand: ${inHand.id} ${inHand.sentence}`]), ...(bad === undefined ? [] : [`${bad.id} failed: ${oneLine(bad.reason)}`])].join('; ');
+  const bad = steps.find(({ result }) => result === 'failed' || result === 'reverted');
+  return [`${host}: ${countsText(counts, mode)}`, ...(inHand === undefined ? [] : [`in hand: ${inHand.id} ${inHand.sentence}`]), ...(bad === undefined ? [] : [`${bad.id} ${bad.result}: ${oneLine(bad.reason)}`])].join('; ');
 }
 
 const QUIET_MS = 700;

@@ -11,7 +11,7 @@ import { startAgent, type AgentHere } from './agent-here.ts';
 /** A switch that can cut the host off, in its running and its lasting state; every act on it is counted. */
 let running: string, lasting: string, acts: string[], stuck: number, agent: AgentHere, fence: number;
 
-const args = z.strictObject({ to: z.string(), confirmWithinS: z.int().optional(), breaks: z.boolean().optional(), refuses: z.boolean().optional() });
+const args = z.strictObject({ to: z.string(), confirmWithinS: z.int().optional(), breaks: z.boolean().optional(), refuses: z.boolean().optional(), hangs: z.boolean().optional() });
 const look = (): Json => ({ running, lasting });
 const switchSet: Operation = operation({
   name: 'switch.set', summary: 'test', timeoutS: 5, mayKill: true, describe: () => '', args,
@@ -24,7 +24,8 @@ const switchSet: Operation = operation({
   confirmed: {
     withinS: ({ confirmWithinS }) => confirmWithinS,
     prepare: (_host, { refuses }) => (refuses === true ? Promise.reject(new StepError('precondition_failed', 'not now')) : Promise.resolve(void acts.push('prepare'))),
-    works: (_probe, { to }) => Promise.resolve(finding({}, running === to ? [] : [{ what: 'switch', found: running, wanted: to }])),
+    state: () => Promise.resolve(look()),
+    works: (_host, { to, hangs }) => (hangs === true ? new Promise(() => undefined) : Promise.resolve(finding({}, running === to ? [] : [{ what: 'switch', found: running, wanted: to }]))),
     keep: (_host, { to }) => { acts.push('keep'); lasting = to; return Promise.resolve(); },
   },
   revert(_host, _args, found) {
@@ -112,6 +113,12 @@ test('what does not work is undone at once, with that reason; what is refused be
   acts = [];
   expect(ends(await execute([command('A2', { to: 'new', confirmWithinS: 60, refuses: true }, { batch: 'c' })], true))).toEqual(['A2 failed precondition_failed']);
   expect(acts).toEqual([]);
+});
+
+test('a look that never ends, as on a file system that the change cut off, does not hold up the way back', async () => {
+  const events = await execute([command('A1', { to: 'new', confirmWithinS: 1, hangs: true })], true);
+  expect(ends(events)).toEqual(['A1 reverted timed_out']);
+  expect(running).toBe('old');
 });
 
 test('going back is tried again when it did not succeed', async () => {

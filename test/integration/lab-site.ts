@@ -22,6 +22,8 @@ export interface LabSite {
   report(run: string): Promise<RunReport>;
   /** A shell command in a host, past the product; rejects unless it exits 0. Resolves with its output without the last newlines. */
   sh(host: string, command: string): Promise<string>;
+  /** The host was restarted: the next command goes to a new shell. */
+  anew(host: string): void;
   /** From now on the site's runbook is this folder. */
   useRunbook(folder: string): void;
   down(): Promise<void>;
@@ -71,6 +73,7 @@ export async function startLabSite(run: string, ...hosts: string[]): Promise<Lab
       if (code !== 0) throw new Error(`${host}: ${command}: exit code ${code}\n${said}`);
       return said;
     },
+    anew(host) { shells.set(host, openShell(run, host)); },
     useRunbook(path) {
       const file = join(folder, 'site.yaml');
       writeFileSync(file, readFileSync(file, 'utf8').replace(/^runbook: .*$/m, `runbook: ${path}`));

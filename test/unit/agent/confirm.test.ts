@@ -10,7 +10,7 @@ const changed = operation({
   name: 'x.changed', summary: 'test', args: z.strictObject({}), timeoutS: 5, mayKill: true, describe: () => '',
   check: () => Promise.resolve(finding(state, [{ what: 'x', found: state, wanted: 'new' }])),
   apply: () => { state = 'new'; return Promise.resolve(); },
-  confirmed: { withinS: () => 5, prepare: () => Promise.resolve(), works: () => Promise.resolve(finding(state, [])), keep: () => Promise.resolve() },
+  confirmed: { withinS: () => 5, prepare: () => Promise.resolve(), works: () => Promise.resolve(finding(state, [])), state: () => Promise.resolve(state), keep: () => Promise.resolve() },
   revert: () => { tries += 1; if (reverts) state = 'old'; return Promise.resolve(); },
 });
 const guarded = (allowed: number[] = []): Guarded => ({

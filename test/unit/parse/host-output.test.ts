@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { globToRegExp } from '../../../agent/parse/glob.ts';
 import { parseAddresses, parseOsRelease } from '../../../agent/parse/identity.ts';
 import { parseListeningProcesses, parseProcNetTcp } from '../../../agent/parse/listeners.ts';
-import { isActive, parseReport } from '../../../agent/parse/lvm.ts';
+import { groupState, mapperName, missingDisks, parseReport, volumeState } from '../../../agent/parse/lvm.ts';
 import { parseRepoFile, setRepoEnabled } from '../../../agent/parse/repo-file.ts';
 import { parseRpmQuery, parseRpmVerify } from '../../../agent/parse/rpm.ts';
 import { parseShow } from '../../../agent/parse/systemctl.ts';
@@ -31,9 +31,25 @@ test('a message of rpm is not taken for a package', () => {
   expect(() => parseRpmQuery('error: cannot open Packages index\n')).toThrow(TypeError);
 });
 
-test('lv_attr: the fifth character tells', () => {
-  expect(['-wi-a-----', '-wi-ao----', '-wi-------', 'Vwi-a-tz--', ''].map(isActive)).toEqual([true, true, false, true, false]);
+test('lv_attr: fifth, sixth and tenth character', () => {
+  const active = ['-wi-a-----', '-wi-ao----', '-wi-------', 'Vwi-a-tz--', 'swi-I-s---', 'swi-m-s---', '-wi-s-----', ''].map((attr) => volumeState(attr).active);
+  expect(active).toEqual([true, true, false, true, true, true, false, false]);
+  expect(['-wi-ao----', '-wi-a-----'].map((attr) => volumeState(attr).open)).toEqual([true, false]);
+  expect(['Vwi---tz-k', 'Vwi---tz--'].map((attr) => volumeState(attr).skipped)).toEqual([true, false]);
 });
+
+test('vg_attr: exported and partial', () => {
+  expect(['wz--n-', 'wzx-n-', 'wz-pn-'].map(groupState)).toEqual([{ exported: false, partial: false }, { exported: true, partial: false }, { exported: false, partial: true }]);
+});
+
+test('missing disks are named by UUID, in the words of RHEL 7.0 and of later releases', () => {
+  const uuid = '0yYUxj-d5ot-tEzX-bvz9-5dPg-jzNP-rBYkbY';
+  expect(missingDisks(`  Couldn't find device with uuid ${uuid}.\n  Couldn't find device with uuid ${uuid}.\n`)).toEqual([uuid]);
+  expect(missingDisks(`  WARNING: Device for PV ${uuid} not found or rejected by a filter.\n  WARNING: VG a is missing PV ${uuid} (last written to /dev/vdb).\n`)).toEqual([uuid]);
+  expect(missingDisks('  File descriptor 3 leaked on vgs invocation.\n')).toEqual([]);
+});
+
+test('names of device-mapper', () => { expect(mapperName('cinder-volumes', 'volume-1')).toBe('cinder--volumes-volume--1'); });
 
 test('globs match as fnmatch does', () => {
   const match = (glob: string, text: string): boolean => globToRegExp(glob).test(text);
