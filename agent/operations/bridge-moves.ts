@@ -12,7 +12,7 @@ export interface NetState {
 export const isMovable = ({ scope }: Address): boolean => scope !== 'link' && scope !== 'host';
 /** Routes that somebody set for good; the kernel and routers make theirs again. */
 export const isSet = ({ protocol, rest }: Route): boolean => !['kernel', 'ra', 'redirect'].includes(protocol) && !/\bexpires\b/.test(rest);
-const sameAddress = (a: Address, b: Address): boolean => a.device === b.device && a.cidr === b.cidr;
+export const sameAddress = (a: Address, b: Address): boolean => a.device === b.device && a.cidr === b.cidr;
 const sameRoute = (a: Route, b: Route): boolean => a.family === b.family && routeWords(a) === routeWords(b);
 /** What the kernel takes for one route: `ip route replace` puts the new in the old one's place. */
 const slot = ({ family, to, table, metric, rest }: Route): string => [family, to, table, metric, /\btos \S+/.exec(rest)?.[0] ?? ''].join(' ');

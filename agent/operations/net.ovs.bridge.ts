@@ -4,7 +4,7 @@ import { readInterface } from '../facts/network.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { familyOf } from '../parse/ip.ts';
 import { bridgeArgs, look, lookAtNet, refuseUnfit, running, type BridgeArgs, type BridgeState } from './bridge-look.ts';
-import { moved, transition, type NetState } from './bridge-moves.ts';
+import { moved, sameAddress, transition, type NetState } from './bridge-moves.ts';
 import { fileNow, lookAtFiles, restoreFiles, saveFiles, SCRIPTS, wantedFiles, writeFiles } from './ifcfg-files.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
@@ -53,9 +53,12 @@ export const netOvsBridge = operation({
     async prepare(host, { ifcfg }) { if (ifcfg !== undefined) await saveFiles(host, ifcfg); },
     works,
     async state(probe, wanted, found) {
-      const { files } = found as unknown as { files: Record<string, string | null> }, now: Record<string, string | null> = {};
-      for (const path of Object.keys(files)) now[path] = (await fileNow(probe, path)).state;
-      return { ...await look(probe, wanted), files: now } as unknown as Json;
+      const before = found as unknown as BridgeState & { files: Record<string, string | null> }, files: Record<string, string | null> = {};
+      for (const path of Object.keys(before.files)) files[path] = (await fileNow(probe, path)).state;
+      const now = await look(probe, wanted);
+      // A start of the host writes the broadcast address out, by hand it is often left out: no difference to anybody.
+      const addresses = now.addresses.map((one) => ({ ...one, broadcast: before.addresses.find((old) => sameAddress(old, one))?.broadcast ?? one.broadcast }));
+      return { ...now, addresses, files } as unknown as Json;
     },
     async keep(host, { ifcfg }) { if (ifcfg !== undefined) await writeFiles(host, ifcfg); },
   },
