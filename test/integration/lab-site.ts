@@ -47,7 +47,7 @@ export async function startLabSite(run: string, ...hosts: string[]): Promise<Lab
     await down();
     throw error;
   }
-  const shells = new Map(hosts.map((host) => [host, openShell(run, host)]));
+  const shells = new Map(hosts.map((word) => word.replace(/=.*/, '')).map((host) => [host, openShell(run, host)]));
   const begin = (...args: string[]): Started => {
     const own = { stdout: '', stderr: '' };
     const child = spawn(join(root, 'scripts/lab'), ['net', run, join(root, 'dist/tandem'), '--site', join(folder, 'site.yaml'), '--state', join(folder, 'state'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

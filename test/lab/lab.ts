@@ -10,7 +10,8 @@ export type Options = { input?: string | Uint8Array; timeoutMs?: number };
 const script = fileURLToPath(new URL('../../scripts/lab', import.meta.url));
 // a cold `up` builds every layer first
 const coldMs = 1_800_000;
-const warmMs = 200_000;
+// a virtual machine's boot takes 30 s, and several times that beside other work
+const warmMs = 500_000;
 
 function call(args: readonly string[], { input = '', timeoutMs = warmMs }: Options = {}): Promise<Result> {
   return new Promise((resolve, reject) => {

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # Sourced after run.sh. One host: find its PID 1, start, stop, kill, reboot, reset, its cable.
 
-# leader RUN HOST: the pid, out here, of the host's PID 1
+# leader RUN HOST: the pid, out here, of the host's PID 1; of a virtual machine, QEMU's
 leader() {
   local nspawn pid
-  nspawn=$(cat "$(state_of "$1")/$2/nspawn.pid" 2>/dev/null) || return 1
+  nspawn=$(cat "$(state_of "$1")/$2/machine.pid" 2>/dev/null) || return 1
+  if is_vm "$1" "$2"; then echo "$nspawn"; return; fi
   for pid in $(pgrep -P "$nspawn"); do
     if grep -qE '^NSpid:.*\s1$' "/proc/$pid/status" 2>/dev/null; then echo "$pid"; return; fi
   done
@@ -24,6 +25,7 @@ bounds() {
 # in_host RUN HOST CMD ARG...: becomes that command
 in_host() {
   local run=$1 name=$2 pid
+  ! is_vm "$run" "$name" || in_vm "$@"
   shift 2
   pid=$(leader "$run" "$name") || fail "host '$name' of run '$run' is not running"
   # nsenter keeps our own capabilities: without the bound, `date -s` in a host would set this machine's clock
@@ -34,20 +36,23 @@ in_host() {
 power_on() {
   local state
   state=$(state_of "$1")/$2
-  rm -f "$state/nspawn.pid"
+  rm -f "$state/machine.pid"
   setsid "$LAB_HOSTS/supervise" "$1" "$2" </dev/null >>"$state/console.log" 2>&1 &
 }
 
 # Running or degraded: every job is done. A unit that keeps restarting holds `starting`, hence the bound.
 is_up() {
   local answer
+  ! is_vm "$1" "$2" || sleep 1 # each question costs it a tenth of a second
   answer=$(in_host "$1" "$2" systemctl is-system-running 2>/dev/null) || true
   [ "$answer" = running ] || [ "$answer" = degraded ]
 }
-is_off() { [ -z "$(pids_of "$1" "$2")" ]; }
+is_off() { wake_entered "${3:-}"; [ -z "$(pids_of "$1" "$2")" ]; }
 
 await_host() {
-  wait_until 120 "host '$2' to finish booting, see $(state_of "$1")/$2/console.log" is_up "$1" "$2"
+  local limit=120
+  ! is_vm "$1" "$2" || limit=400 # 50 s where nothing else runs
+  wait_until "$limit" "host '$2' to finish booting, see $(state_of "$1")/$2/console.log" is_up "$1" "$2"
 }
 
 start_host() {
@@ -56,12 +61,25 @@ start_host() {
   await_host "$1" "$2"
 }
 
+# inside RUN HOST: the pid namespace of its processes
+inside() { local pid; pid=$(leader "$1" "$2") && readlink "/proc/$pid/ns/pid"; }
+
+# A host that goes down stops its processes before it ends them. The nsenter of an `exec` out here stops itself along with
+# its child, would never see it end, and PID 1 waits for that for ever.
+wake_entered() {
+  local pid
+  for pid in $(pgrep -x nsenter --runstates T); do
+    [ "$(readlink "/proc/$pid/ns/pid_for_children")" != "$1" ] || kill -CONT "$pid" 2>/dev/null || true
+  done
+}
+
 # TERM to nspawn is the power button: systemd inside shuts down in order
 stop_host() {
-  local nspawn
-  if nspawn=$(cat "$(state_of "$1")/$2/nspawn.pid" 2>/dev/null); then
-    kill -TERM "$nspawn" 2>/dev/null || true
-    wait_until 60 "host '$2' to shut down; it is killed now" is_off "$1" "$2" || true
+  local nspawn pidns
+  pidns=$(inside "$1" "$2") || true
+  if nspawn=$(cat "$(state_of "$1")/$2/machine.pid" 2>/dev/null); then
+    if is_vm "$1" "$2"; then (in_vm "$1" "$2" systemctl poweroff) || true; else kill -TERM "$nspawn" 2>/dev/null || true; fi
+    wait_until 60 "host '$2' to shut down; it is killed now" is_off "$1" "$2" "$pidns" || true
   fi
   wait_until 10 "processes of '$2' to die" kill_all "$1" "$2"
 }
@@ -74,13 +92,15 @@ kill_host() {
   start_host "$1" "$2"
 }
 
-is_another() { local pid; pid=$(leader "$1" "$2") && [ "$pid" != "$3" ]; }
+is_another() { local pid; wake_entered "$4"; pid=$(leader "$1" "$2") && [ "$pid" != "$3" ]; }
 
 reboot_host() {
-  local pid
+  local pid pidns
+  if is_vm "$1" "$2"; then reboot_vm "$1" "$2"; return; fi
   pid=$(leader "$1" "$2") || fail "host '$2' of run '$1' is not running"
+  pidns=$(inside "$1" "$2")
   (in_host "$1" "$2" systemctl reboot) || true # its own end may cut it off
-  wait_until 60 "host '$2' to reboot" is_another "$1" "$2" "$pid"
+  wait_until 60 "host '$2' to reboot" is_another "$1" "$2" "$pid" "$pidns"
   await_host "$1" "$2"
 }
 

@@ -29,15 +29,17 @@ describe_host() {
   echo "$4" >"$state/number"
   echo "$fresh/upper:$base" >"$state/lower"
   echo "$repos /srv/repo" >"$state/binds"
-  [ "$3" = plain ] || echo "$backup /mnt/backup" >>"$state/binds"
+  case $3 in controller | compute) echo "$backup /mnt/backup" >>"$state/binds" ;; esac
   # a folder of the caller's, such as the one with the packed file: seen by every host, copied into none
   [ -z "${TANDEM_LAB_BIND:-}" ] || echo "$TANDEM_LAB_BIND" >>"$state/binds"
+  [ "$3" != vm ] || describe_vm "$1" "$2"
   printf '10.77.0.%s %s.example.test %s\n' "$4" "$2" "$2" >>"$(state_of "$1")/hosts"
 }
 
 # fill_host RUN NAME: a fresh upper layer with what this host has of its own
 fill_host() {
   local state etc
+  if is_vm "$1" "$2"; then fill_vm "$1" "$2"; return; fi
   state=$(state_of "$1")/$2
   etc=$state/upper/etc
   rm -rf --one-file-system "$state"/{upper,work,root} "$state/cut"
