@@ -134,9 +134,13 @@ describe('operations on a real host: system', () => {
     const untouched = await host.sh('iptables-save | grep -v ^#; cat /etc/sysconfig/iptables');
     expect(await host.perform('apply', 'firewall.replaced', args)).toMatchObject({ code: 'precondition_failed', reason: expect.stringMatching(/10\.77\.0\.254 to port 7443.*firstRules/) as string });
     expect(await host.sh('iptables-save | grep -v ^#; cat /etc/sysconfig/iptables'), 'refused before anything was touched').toBe(untouched);
+    const allowing = { ...args, firstRules: { v4: ['-A INPUT -s 10.77.0.254/32 -p tcp -m tcp --dport 7443 -j ACCEPT'] } };
+    expect(await host.perform('apply', 'firewall.replaced', allowing)).toMatchObject({ code: 'precondition_failed', reason: expect.stringContaining('firewalld is running') as string });
+    expect(await host.sh('iptables-save | grep -v ^#; cat /etc/sysconfig/iptables'), 'refused before anything was touched').toBe(untouched);
+    await host.sh('systemctl -q stop firewalld; systemctl -q mask firewalld 2>/dev/null');
     const amqp = '-A INPUT -s 10.77.0.0/24 -p tcp -m multiport --dports 5671,5672 -m comment --comment "001 amqp incoming" -j ACCEPT';
     await prove(host, {
-      operation: 'firewall.replaced', args: { ...args, firstRules: { v4: ['-A INPUT -s 10.77.0.254/32 -p tcp -m tcp --dport 7443 -j ACCEPT'] } }, reverts: true,
+      operation: 'firewall.replaced', args: allowing, reverts: true,
       looks: {
         'iptables-save | grep ^-': /-A INPUT -s 10\.77\.0\.254\/32 [^\n]*7443 -j ACCEPT\n-A INPUT -s 10\.77\.0\.0\/24 [^\n]*5671,5672/,
         'ip6tables-save -t filter | grep -c REJECT': /^[1-9]/,
