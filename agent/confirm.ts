@@ -17,33 +17,37 @@ export interface Window {
   confirmation: (forMs: number) => Promise<boolean>;
   /** From now on, commands may run for so long. */
   allowMs: (ms: number) => void;
+  /** Ends every process that this change has started and that goes on by itself. */
+  endProcesses: () => Promise<void>;
 }
 
 export interface Guarded { operation: Operation; confirmed: Confirmed; args: Record<string, unknown>; found: Json; window: Window }
 
-/** Going back is tried again so often, with a pause between: a host that stays cut off is the worst end. */
-const TRIES = 6, PAUSE_MS = 5000;
+/** Going back is tried again so often, with a pause that grows, over half an hour: a host that stays cut off is the worst end. */
+const TRIES = 40, PAUSE_MS = 5000, LONGEST_PAUSE_MS = 60_000;
 /** A process whose time is over is killed first, and seen to be. */
 const KILL_MS = 1000;
 
 /**
  * A change that the agent undoes by itself unless it is confirmed (docs/decisions/0009-commit-confirmed.md). Begins where
- * an earlier life stopped. Throws StepError: revert_failed, or what made the confirmed state not lasting.
+ * an earlier life stopped. What was confirmed and cannot be made lasting goes back as well: the next start would mix old
+ * and new. Throws StepError revert_failed.
  */
 export async function confirmOrGoBack(work: Guarded, host: Host, emit: Emit): Promise<Outcome> {
   const { soFar, allowMs } = work.window;
   let why = soFar.reverting;
-  if (why === undefined && soFar.confirmed === undefined) {
+  if (why === undefined) {
     const armed = soFar.armed ?? await arm(work, host, emit);
     try {
-      await changeAndWait(work, armed, host, emit);
+      if (soFar.confirmed === undefined) await changeAndWait(work, armed, host, emit);
+      allowMs(1000 * work.operation.timeoutS);
+      return await within(1000 * work.operation.timeoutS, settle(work, host, emit));
     } catch (error) {
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
       why = { kind: 'reverting', code: known.code, reason: known.message, failure: known.failure ?? null };
     }
   }
-  allowMs(1000 * work.operation.timeoutS);
-  return why === undefined ? await within(1000 * work.operation.timeoutS, settle(work, host, emit)) : await goBack(work, host, emit, why);
+  return await goBack(work, host, emit, why);
 }
 
 /** From here on the agent goes back unless it is told not to. What fails before has touched nothing. */
@@ -68,23 +72,26 @@ async function changeAndWait({ confirmed, operation, args, found, window }: Guar
   } else if (soFar.applied === undefined) {
     throw new StepError('interrupted', 'the agent was stopped in the middle of the change');
   }
+  if (soFar.armed !== undefined && leftMs() === 0) throw notConfirmed(armed);
   allowMs(leftMs());
   mustHold(await within(leftMs() + KILL_MS, confirmed.works(host, args)));
   emit({ kind: 'awaiting', remainingMs: leftMs() });
-  if (!await confirmation(leftMs())) throw new StepError('not_confirmed', `nobody confirmed it over a new connection within ${String(armed.confirmWithinS)} s`);
+  if (!await confirmation(leftMs())) throw notConfirmed(armed);
 }
 
-function mustHold({ satisfied, differences }: Finding): void {
-  if (!satisfied) throw new StepError('verify_failed', `done, and yet not so: ${sentence(differences)}`);
+const notConfirmed = ({ confirmWithinS }: Of<'armed'>): StepError => new StepError('not_confirmed', `nobody confirmed it over a new connection within ${String(confirmWithinS)} s`);
+
+function mustHold({ differences }: Pick<Finding, 'differences'>): void {
+  if (differences.length > 0) throw new StepError('verify_failed', `done, and yet not so: ${sentence(differences)}`);
 }
 
 /** The confirmed state becomes the lasting one. After a restart of the host the running state may be the old one: made again. */
 async function settle({ confirmed, operation, args, found }: Guarded, host: Host, emit: Emit): Promise<Outcome> {
   if (!(await confirmed.works(host, args)).satisfied) await operation.apply?.(host, args, found);
   await confirmed.keep(host, args);
-  const proof = await (operation.verify ?? operation.check)(host, args);
-  emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
-  mustHold(proof);
+  const differences = [...(await confirmed.works(host, args)).differences, ...await confirmed.lasting(host, args)];
+  emit({ kind: 'verified', satisfied: differences.length === 0, found: await confirmed.state(host, args, found), differences });
+  mustHold({ differences });
   return { result: 'changed', reason: '' };
 }
 
@@ -94,9 +101,11 @@ async function goBack({ operation, confirmed, args, found, window }: Guarded, ho
   const tell: Emit = (event) => { try { emit(event); } catch (error) { unwritten ??= error as Error; } };
   if (window.soFar.reverting === undefined) tell({ kind: 'reverting', code, reason, failure });
   for (let turn = 1; turn <= TRIES; turn += 1) {
-    if (turn > 1) await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
+    if (turn > 1) await new Promise((resolve) => { setTimeout(resolve, Math.min(PAUSE_MS * (turn - 1), LONGEST_PAUSE_MS)); });
+    window.allowMs(1000 * operation.timeoutS);
     try {
-      const now = await within(1000 * operation.timeoutS, lookOrRevert({ operation, confirmed, args, found }, host));
+      await window.endProcesses();
+      const now = await within(1000 * operation.timeoutS, lookOrRevert({ operation, confirmed, args, found, window }, host));
       tell({ kind: 'verified', satisfied: now.differences.length === 0, found: now.found, differences: now.differences });
       last = sentence(now.differences);
       if (last === '') break;
@@ -110,13 +119,14 @@ async function goBack({ operation, confirmed, args, found, window }: Guarded, ho
   throw new StepError('revert_failed', `${reason}; and going back failed: ${last}`, failure ?? undefined);
 }
 
-/** Nothing is done where the host is back already: after a restart, or when an earlier life came so far. */
-async function lookOrRevert({ operation, confirmed, args, found }: Omit<Guarded, 'window'>, host: Host): Promise<{ found: Json; differences: Difference[] }> {
+/** A restart may have brought the host back already; in the same boot the way back is always gone: `found` need not hold all that it puts back. */
+async function lookOrRevert({ operation, confirmed, args, found, window }: Guarded, host: Host): Promise<{ found: Json; differences: Difference[] }> {
   const look = async (): Promise<{ found: Json; differences: Difference[] }> => {
     const now = await confirmed.state(host, args, found);
     return { found: now, differences: stable(now) === stable(found) ? [] : [{ what: 'state after going back', found: stable(now), wanted: stable(found) }] };
   };
-  const before = await look().catch(() => undefined); // half a change may be nothing that a look can read
+  const restarted = window.soFar.armed !== undefined && window.soFar.armed.boot !== bootMark();
+  const before = restarted ? await look().catch(() => undefined) : undefined; // half a change may be nothing that a look can read
   if (before?.differences.length === 0) return before;
   await operation.revert?.(host, args, found);
   return await look();

@@ -1,6 +1,8 @@
 import type { Command } from '../proto/command.ts';
 import type { RunLog } from './runlog.ts';
 
+/** The longest that a timer takes. */
+const LONGEST_MS = 2 ** 31 - 1;
 /** So many peers are remembered; the oldest is forgotten first. */
 const PEERS_KEPT = 10_000;
 
@@ -27,7 +29,7 @@ export class Confirmations {
   wait(command: Command, forMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (answer: boolean): void => { clearTimeout(timer); this.#waiting = undefined; resolve(answer); };
-      const timer = setTimeout(() => { end(false); }, forMs);
+      const timer = setTimeout(() => { end(false); }, Math.min(forMs, LONGEST_MS));
       this.#waiting = { command, oldPeers: new Set(this.#peers), take: () => { end(true); } };
     });
   }

@@ -17,6 +17,12 @@ export interface Task { log: RunLog; command: Command; /** Private to the step; 
 /** Carries one command out on the machine (worker.ts). Throws StepError. */
 export type Worker = (task: Task) => Promise<Outcome>;
 
+/** Each attempt keeps the state that it found; a revert goes to that of the change it undoes. */
+function folderOf({ step, mode, attempt }: Command, log: RunLog): string {
+  const which = mode === 'revert' ? log.changeBefore(step)?.attempt ?? attempt : attempt;
+  return which === 1 ? step : `${step}@${String(which)}`;
+}
+
 interface Queued { log: RunLog; command: Command }
 
 /**
@@ -172,7 +178,7 @@ export class Dispatcher {
     const skip = this.#skipReason({ log, command });
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
-      const folder = join(this.stateDir, 'runs', log.run, 'steps', command.step);
+      const folder = join(this.stateDir, 'runs', log.run, 'steps', folderOf(command, log));
       const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
       finish({ code: '', failure: null, ...outcome });
     } catch (error) {

@@ -2,17 +2,31 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { bootId, startTicks } from './host/proc.ts';
 import type { Trace } from './runlog.ts';
 
-/** A process of the given command whose pid could not be recorded: it carries the command's mark and the recorded argv. */
-function marked(commandId: string, argv: string[]): number | undefined {
-  const wanted = argv.join('\0');
-  return readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)).map(Number).find((pid) => {
+/** Processes that carry the command's mark: started for it, or children of one that was. */
+function marked(commandId: string): number[] {
+  return readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)).map(Number).filter((pid) => {
     try {
-      const environment = readFileSync(`/proc/${String(pid)}/environ`, 'latin1').split('\0');
-      return environment.includes(`TANDEM_COMMAND=${commandId}`) && readFileSync(`/proc/${String(pid)}/cmdline`, 'latin1').includes(wanted);
+      return readFileSync(`/proc/${String(pid)}/environ`, 'latin1').split('\0').includes(`TANDEM_COMMAND=${commandId}`);
     } catch {
       return false; // gone, or a kernel thread: not ours
     }
   });
+}
+
+/** The one whose pid could not be recorded. */
+function withArgv(pids: number[], argv: string[]): number | undefined {
+  const wanted = argv.join('\0');
+  return pids.find((pid) => { try { return readFileSync(`/proc/${String(pid)}/cmdline`, 'latin1').includes(wanted); } catch { return false; } });
+}
+
+/** Kills all that a command started and that goes on: what it still does would undo the way back. Gives up waiting after some seconds. */
+export async function endMarked(commandId: string): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) {
+    const pids = marked(commandId);
+    if (pids.length === 0) return;
+    for (const pid of pids) try { process.kill(pid, 'SIGKILL'); } catch { /* gone by itself */ }
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
 }
 
 /**
@@ -22,7 +36,7 @@ function marked(commandId: string, argv: string[]): number | undefined {
 export async function outliveLeftover(trace: Trace, onWait: (pid: number) => void): Promise<void> {
   const spawned = trace.spawned;
   if (spawned?.bootId !== bootId()) return;
-  const pid = spawned.pid === 0 ? marked(spawned.command, spawned.argv) : spawned.pid;
+  const pid = spawned.pid === 0 ? withArgv(marked(spawned.command), spawned.argv) : spawned.pid;
   if (pid === undefined) return;
   const ticks = spawned.pid === 0 ? startTicks(pid) : spawned.startTicks;
   if (ticks === 0 || startTicks(pid) !== ticks) return;

@@ -7,9 +7,10 @@ import type { Json } from '../proto/events.ts';
 import { Dispatcher, type Worker } from './dispatcher.ts';
 import type { Health } from './health/health.ts';
 import { LeaseKeeper } from './lease.ts';
+import { POLICY_FILE, PolicyKeeper } from './policy.ts';
 import { serve, type Tls } from './server.ts';
 
-interface ServeOptions { state: string; certs: string; listen: string }
+interface ServeOptions { state: string; certs: string; listen: string; policy?: string }
 
 /** The host's name as its certificate has it: spiffe://SITE/agent/NAME. Commands made for another host are refused. */
 function hostName(certificate: Buffer): string {
@@ -25,7 +26,10 @@ function readTls(folder: string): Tls {
 }
 
 // What a starting agent does not need is loaded when first asked for: it listens sooner and is smaller while idle.
-const work: Worker = async (task) => await (await import('./worker.ts')).work(task);
+function workUnder(policy: PolicyKeeper): Worker {
+  let worker: Promise<Worker> | undefined;
+  return async (task) => await (await (worker ??= import('./worker.ts').then(({ workUnder: make }) => make(async () => (await policy.current()).refuses))))(task);
+}
 
 async function operations(host: string): Promise<Record<string, unknown>> {
   // Who asks for the catalogue is about to send work: the worker is loaded along, so that the first step need not wait for it.
@@ -39,8 +43,8 @@ async function operations(host: string): Promise<Record<string, unknown>> {
   };
 }
 
-async function health(subject: { host: string; agentVersion: string; certificate: Buffer }): Promise<Health> {
-  return await (await import('./health/report.ts')).readHealth(subject);
+async function health(subject: { host: string; agentVersion: string; certificate: Buffer }, policy: PolicyKeeper): Promise<Health> {
+  return await (await import('./health/report.ts')).readHealth({ ...subject, policy: (await policy.current()).item });
 }
 
 async function facts(): Promise<Json> {
@@ -48,16 +52,24 @@ async function facts(): Promise<Json> {
   return await readFacts(openProbe());
 }
 
-async function startServing({ state, certs, listen }: ServeOptions): Promise<void> {
+async function startServing({ state, certs, listen, policy: policyFile }: ServeOptions): Promise<void> {
   process.umask(0o077);
   const tls = readTls(certs);
-  const host = hostName(tls.certificate);
+  const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile);
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
-  const { port } = await serve({
-    dispatcher: new Dispatcher(host, state, work), leases: new LeaseKeeper(state), facts,
-    operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }),
-  }, tls, listen);
-  console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
+  const dispatcher = new Dispatcher(host, state, workUnder(policy));
+  try {
+    const { port } = await serve({
+      dispatcher, leases: new LeaseKeeper(state), facts,
+      operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy),
+    }, tls, listen);
+    console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
+  console.log(`policy: ${(await policy.current()).item.reason}`);
+  } catch (error) {
+    // A host that was cut off goes back all the same: its own address may be what the change took away.
+    while (dispatcher.busy) await new Promise((resolve) => { setTimeout(resolve, 500); });
+    throw error;
+  }
 }
 
 /** `tandem agent ...`: resolves with the exit code; `serve` goes on until it is signalled. */
@@ -66,6 +78,7 @@ export async function main(argv: string[]): Promise<number> {
   program.command('serve').description('Serve this host to the coordinator until signalled.')
     .option('--state <folder>', 'journals, saved copies and dumps', '/var/lib/tandem')
     .option('--certs <folder>', 'ca.crt, agent.crt and agent.key', '/etc/tandem/pki')
+    .option('--policy <file>', `what this host allows, a file that must be there; without the option ${POLICY_FILE}, where it is there`)
     .option('--listen <address:port>', 'where to listen', '0.0.0.0:7443')
     .addHelpText('after', '\nExample:\n  tandem agent serve --certs /etc/tandem/pki')
     .action(async (options: ServeOptions) => {

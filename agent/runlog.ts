@@ -82,9 +82,10 @@ export class RunLog {
     return () => { this.#live.off('event', onEvent); };
   }
 
-  /** The state found before the first change of this step in this run, for revert. */
-  foundBefore(step: string): Json | undefined {
-    return [...this.commands.values()].find((t) => t.accepted.step === step && t.accepted.mode === 'apply' && t.checked?.satisfied === false && t.finished?.result !== 'reverted')?.checked?.found;
+  /** The first change of this step in this run that was not undone: the state found before it, for revert. */
+  changeBefore(step: string): { found: Json; attempt: number } | undefined {
+    const first = [...this.commands.values()].find((t) => t.accepted.step === step && t.accepted.mode === 'apply' && t.checked?.satisfied === false && t.finished?.result !== 'reverted');
+    return first?.checked === undefined ? undefined : { found: first.checked.found, attempt: first.accepted.attempt };
   }
 
   #bounded(kind: EventKind): EventKind {

@@ -5,26 +5,39 @@ import { ReadAhead } from './host/ahead.ts';
 import type { Sight } from './host/host.ts';
 import { openHost } from './host/local.ts';
 import { monotonicMs } from './host/proc.ts';
-import { outliveLeftover } from './leftovers.ts';
+import { endMarked, outliveLeftover } from './leftovers.ts';
 import { findOperation } from './operations/catalogue.ts';
-import type { Operation } from './operations/operation.ts';
+import type { Operation, Touches } from './operations/operation.ts';
 import type { Emit, Outcome } from './outcome.ts';
+import type { Refuses } from './policy.ts';
 import { perform } from './perform.ts';
 
-/** A worker over a set of operations: arguments checked, a process of an earlier try waited for, then looked, done, proven. */
-export function workWith(find: (operation: string) => Operation | undefined): Worker {
+/**
+ * A worker over a set of operations and the host's policy: asked whether it may at all, arguments checked, a process of an earlier
+ * try waited for, then looked, done, proven.
+ */
+export function workWith(find: (operation: string) => Operation | undefined, policy: () => Promise<Refuses> = () => Promise.resolve(() => undefined)): Worker {
   const ahead = new ReadAhead();
-  const looks = (command: Task['command'], sight: Sight): string[] => {
+  const looks = (command: Task['command'], sight: Sight, refuses: Refuses): string[] => {
     const operation = find(command.operation), args = operation?.args.safeParse(command.args);
-    const looked = args?.success === true ? operation?.looksAt?.(args.data) : undefined;
-    return looked?.sight === sight ? looked.names : [];
+    if (operation === undefined || args?.success !== true) return [];
+    const looked = operation.looksAt?.(args.data);
+    return looked?.sight === sight && refuses(operation.name, operation.touches?.(args.data) ?? {}) === undefined ? looked.names : [];
   };
   return async ({ log, command, folder, scrubber, emit, behind, confirmation }: Task): Promise<Outcome> => {
+    const trace = log.commands.get(command.id), refuses = await policy();
+    const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
+    // A change that was begun under an earlier policy is ended, or taken back: half a change is not left behind.
+    const allow = (touches: Touches): void => {
+      const refusal = earlier === undefined ? refuses(command.operation, touches) : undefined;
+      if (refusal !== undefined) throw new StepError('refused_by_policy', refusal);
+    };
+    allow({});
     const operation = find(command.operation);
     if (operation === undefined) throw new StepError('invalid_args', `there is no operation ${command.operation} in this agent's catalogue`);
     const parsed = operation.args.safeParse(command.args);
     if (!parsed.success) throw new StepError('invalid_args', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
-    const trace = log.commands.get(command.id);
+    allow(operation.touches?.(parsed.data) ?? {});
     if (trace !== undefined) await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
     let untilMs = operation.mayKill ? monotonicMs() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
     const telling: Emit = (event) => {
@@ -32,19 +45,15 @@ export function workWith(find: (operation: string) => Operation | undefined): Wo
       if (command.mode !== 'check' && !(event.kind === 'checked' && event.satisfied)) ahead.forget();
       emit(event);
     };
-    const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight)));
+    const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight, refuses)));
     const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), ...(command.mode === 'revert' ? {} : { readTogether }) });
-    const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
-    const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; } };
+    const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; }, endProcesses: () => endMarked(command.id) };
     try {
-      const outcome = await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.foundBefore(command.step), window }, host, telling);
-      // A later attempt keeps the state it finds, not the one of an attempt that was undone.
-      if (command.mode === 'apply' && outcome.result === 'reverted') await host.remove(folder);
-      return outcome;
+      return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.changeBefore(command.step)?.found, window }, host, telling);
     } finally {
       if (behind().length === 0) ahead.forget(); // the next batch looks for itself
     }
   };
 }
 
-export const work = workWith(findOperation);
+export const workUnder = (policy: () => Promise<Refuses>): Worker => workWith(findOperation, policy);

@@ -1,4 +1,4 @@
-import { Unreachable, type Link } from './link.ts';
+import { AgentRefused, Unreachable, type Link } from './link.ts';
 import type { PlanStep } from './plan-format.ts';
 
 /** Seconds that one try may take: under new rules a packet may simply be dropped. */
@@ -11,25 +11,25 @@ export function confirmWithinS({ args }: Pick<PlanStep, 'args'>): number {
 }
 
 /**
- * Confirms a change that may have cut the host off, over a new connection each time, until it is taken or its time is
- * over (docs/decisions/0009-commit-confirmed.md). Throws Unreachable, or AgentRefused with what the agent said.
+ * Confirms a change that may have cut the host off, over a new connection each time, until it is taken, its time is over
+ * or `letGo` says so (docs/decisions/0009-commit-confirmed.md). Throws with the last reason why it was not.
  */
 export async function confirmAnew(link: Link, request: { runId: string; commandId: string; fence: number }, forMs: number, letGo: () => boolean): Promise<void> {
   const untilMs = performance.now() + forMs;
-  let last = new Unreachable(link.endpoint.host, 'no connection in time');
+  let last = 'no connection in time';
   while (performance.now() < untilMs && !letGo()) {
     const fresh = link.another();
     try {
       const { confirmed, reason } = await fresh.call('Confirm', request, TRY_S);
       if (confirmed === true) return;
-      last = new Unreachable(link.endpoint.host, String(reason));
+      last = String(reason);
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
-      last = error;
+      if (!(error instanceof Unreachable || error instanceof AgentRefused)) throw error;
+      last = error.message;
     } finally {
       fresh.close();
     }
     await new Promise((resolve) => { setTimeout(resolve, 500); });
   }
-  if (!letGo()) throw last;
+  if (!letGo()) throw new Error(`the change on ${link.endpoint.host} was not confirmed: ${last}`);
 }

@@ -69,6 +69,7 @@ export class Run {
   readonly #failedLooks = new Set<string>();
   /** Confirmations under way; a note of theirs belongs into this run. */
   readonly #confirming: Promise<void>[] = [];
+  readonly #ended = new Set<string>();
   #stopReason: string | undefined;
   #detached = false;
 
@@ -157,6 +158,7 @@ export class Run {
       results = await this.#link(host).execute(commands, this.#patienceS(steps), (event) => {
         if (this.#detached) return;
         if (event.kind === 'awaiting') this.#confirm(host, event);
+        if (event.kind === 'finished') this.#ended.add(event.command);
         this.#store.append({ type: 'event', host, event });
         this.#watcher.onEvent(host, event);
       });
@@ -185,7 +187,7 @@ export class Run {
   /** Beside the stream of work, which may hang by now. What comes of it is an event of the agent. */
   #confirm(host: string, { command, remainingMs }: Extract<Event, { kind: 'awaiting' }>): void {
     const request = { runId: this.#settings.run, commandId: command, fence: this.#leases.fence(host) };
-    const asked = confirmAnew(this.#link(host), request, remainingMs, () => this.#detached).catch((error: unknown) => { if (!this.#detached) this.#note(host, `not confirmed: ${(error as Error).message}`); });
+    const asked = confirmAnew(this.#link(host), request, remainingMs, () => this.#detached || this.#ended.has(command)).catch((error: unknown) => { if (!this.#detached) this.#note(host, (error as Error).message); });
     this.#confirming.push(asked);
   }
 
@@ -210,11 +212,11 @@ export class Run {
   }
 
   #verdict(): { code: number; reason: string } {
-    if (this.#stopReason !== undefined) return { code: EXIT.interrupted, reason: `stopped: ${this.#stopReason}` };
     for (const host of this.#failedLooks) this.#badHosts.set(host, 'failed');
     const bad = [...this.#badHosts.entries()].map(([host, why]) => `${host} ${why}`).join(', ');
     const kinds = [...this.#badHosts.values()];
     if (kinds.includes('cut off')) return { code: EXIT.rollBackFailed, reason: bad };
+    if (this.#stopReason !== undefined) return { code: EXIT.interrupted, reason: `stopped: ${this.#stopReason}${bad === '' ? '' : ` (${bad})`}` };
     if (kinds.includes('failed')) return { code: EXIT.failed, reason: bad };
     if (kinds.includes('rolled back')) return { code: EXIT.rolledBack, reason: bad };
     if (kinds.includes('unknown')) return { code: EXIT.waiting, reason: bad };

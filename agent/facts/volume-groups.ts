@@ -5,7 +5,7 @@ import { readRunningLio } from './lio.ts';
 
 /** `missing`: UUIDs of the disks that partial groups lack, as far as LVM tells. */
 export interface VolumeGroup { name: string; uuid: string; exported: boolean; partial: boolean; missing: string[] }
-export interface Volume { active: boolean; open: boolean; skipped: boolean }
+export interface Volume { active: boolean; open: boolean; skipped: boolean; pool: boolean }
 
 /** All volume groups: two of one name show as two. */
 export async function readVolumeGroups(probe: Probe): Promise<VolumeGroup[]> {

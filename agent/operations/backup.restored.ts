@@ -32,6 +32,7 @@ export const backupRestored = operation({
   summary: 'Paths are on this host as the manifest of a backup has them',
   args, timeoutS: 6 * 3600, mayKill: true,
   describe: ({ paths, host, to, once }) => `Restore ${paths.join(', ')} of ${host}${to === undefined ? '' : ` to ${to}`} from the backup${once ? ', once' : ''}`,
+  touches: ({ backup, paths, to }) => ({ paths: [backup, ...to === undefined ? paths : [to]] }),
   async check(probe, wanted) {
     const view = await viewRestore(probe, wanted);
     await refuseUnfit(probe, wanted, view);

@@ -17,6 +17,7 @@ export const backupVerified = operation({
   }),
   timeoutS: 6 * 3600, mayKill: true,
   describe: ({ backup, host }) => `Read the backup of ${host} in ${backup} again and compare it with its manifest`,
+  touches: ({ backup }) => ({ paths: [backup] }),
   async check(probe, { backup, host }) {
     const { entries, captured, mode } = await readManifest(probe, backup, host);
     const differences: Difference[] = [];

@@ -3,17 +3,21 @@ import { StepError } from '../../proto/errors.ts';
 import type { Difference } from '../../proto/events.ts';
 import { readAddresses, readBridges, readInterface, readInterfaces, readRoutes } from '../facts/network.ts';
 import type { Probe } from '../host/host.ts';
-import { familyOf, hostPart, routeWords, type Address } from '../parse/ip.ts';
+import { familyOf, hostPart, routeWords, shortened, type Address } from '../parse/ip.ts';
 import type { Bridge } from '../parse/ovs.ts';
 import { isDefaultOver, isMovable, isSet, type NetState } from './bridge-moves.ts';
 import { ifcfgArgs } from './ifcfg-files.ts';
 
 const device = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/, 'expected the name of a network interface');
+/** Addresses are compared as text with what the kernel prints. */
+function asKernelWrites<T extends z.ZodType<string>>(address: T): T {
+  return address.refine((text) => text === shortened(text), { error: ({ input }) => `expected the address as the kernel writes it: ${shortened(String(input))}` });
+}
 export const bridgeArgs = z.strictObject({
   bridge: device.describe('The bridge, such as br-ex; made where there is none'),
   ports: z.array(device).default([]).describe('Interfaces that are to be on it; what else is on it stays'),
-  addresses: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]).describe('Addresses with prefix length that are to be on the bridge, moved from wherever they are, with the routes that went that way'),
-  gateway: z.union([z.ipv4(), z.ipv6()]).optional().describe('Default gateway, reached over the bridge; it must answer a ping'),
+  addresses: z.array(z.union([z.cidrv4(), asKernelWrites(z.cidrv6())])).default([]).describe('Addresses with prefix length that are to be on the bridge, moved from wherever they are, with the routes that went that way'),
+  gateway: z.union([z.ipv4(), asKernelWrites(z.ipv6())]).optional().describe('Default gateway, reached over the bridge; it must answer a ping'),
   via: z.enum(['ovs-vsctl', 'ifup']).default('ovs-vsctl').describe('ovs-vsctl and ip, or RHEL\'s network scripts. The second is unproven: tested on recordings only'),
   ifcfg: ifcfgArgs.optional().describe('Files of bridge and ports for the next start. Written once the change is confirmed; with `via: ifup` before it'),
   datapath: z.enum(['system', 'netdev']).default('system').describe('netdev: forwarding in userspace, where the kernel has no openvswitch module'),

@@ -34,7 +34,7 @@ import { serviceRunning } from './service.running.ts';
 import { serviceStopped } from './service.stopped.ts';
 import type { Operation } from './operation.ts';
 
-export type { Operation } from './operation.ts';
+export type { Operation, Touches } from './operation.ts';
 export { secretRef } from './secret.ts';
 
 /** Every operation there is, sorted by name: the one door through which the coordinator knows the agent's work. */

@@ -29,6 +29,7 @@ export const databaseAsserted = operation({
   timeoutS: 3600,
   mayKill: true,
   describe: (a) => `the database holds ${Object.entries(a.schemas).map(([name, s]) => `${name} (${s.tables === undefined ? 'any' : String(s.tables)} tables, ${s.rows === undefined ? 'any' : String(s.rows)} rows)`).join(', ') || 'what is expected'}`,
+  touches: ({ errorLog, defaultsFile }) => ({ paths: [errorLog, defaultsFile].filter((path) => path !== undefined) }),
   async check(probe, a) {
     const differences: Difference[] = [];
     const wrong = (what: string, found: unknown, wanted: unknown): void => { if (found !== wanted) differences.push({ what, found: String(found), wanted: String(wanted) }); };

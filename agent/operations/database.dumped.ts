@@ -31,6 +31,7 @@ export const databaseDumped = operation({
   timeoutS: 14400,
   mayKill: false,
   describe: (a) => `a dump of schema ${a.schema} at version ${a.at.join(' or ')} is in ${a.to}, proven by loading it into a scratch schema`,
+  touches: ({ to, defaultsFile }) => ({ paths: [to, `${to}.part`, `${to}.json`, defaultsFile] }),
   check: look,
   async apply(host, a) {
     const folder = a.to.slice(0, a.to.lastIndexOf('/'));

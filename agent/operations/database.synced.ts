@@ -34,6 +34,7 @@ export const databaseSynced = operation({
   timeoutS: 7200,
   mayKill: false,
   describe: (a) => `schema ${a.schema} is at version ${String(a.to)} (from ${a.from.join(' or ')}), brought there by \`${a.sync.join(' ')}\` as ${a.runAs}`,
+  touches: (a) => ({ paths: [...[...a.sync, ...a.versionTool, ...a.flush ?? []].filter((word) => word.startsWith('/')), a.logDir, a.defaultsFile].filter((path) => path !== undefined) }),
   check: look,
   async apply(host, a) {
     const before = await readVersion(host, a);

@@ -28,6 +28,7 @@ export const fileCopied = operation({
   summary: 'A file is a copy of another, with a given mode and owner',
   args, timeoutS: 600, mayKill: true,
   describe: ({ from, to, mode, owner, group, optional }) => `Copy ${from} to ${to} (${mode ?? 'same mode'}, ${owner}:${group})${optional ? ' if it exists' : ''}`,
+  touches: ({ from, to }) => ({ paths: [from, to] }),
   async check(probe, wanted) {
     const source = await probe.stat(wanted.from), now = await readCopy(probe, wanted.to);
     if (source === undefined && wanted.optional) return finding(now, [], `there is no ${wanted.from}`);

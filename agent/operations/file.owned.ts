@@ -22,6 +22,7 @@ export const fileOwned = operation({
   summary: 'A file, or a folder with all in it, belongs to a user and a group',
   args, timeoutS: 3600, mayKill: true,
   describe: ({ path, user, group, recurse, match }) => `Give ${path}${recurse ? ' and all in it' : ''} to ${[user, group].map((name) => name ?? '').join(':')}${match === undefined ? '' : `, except what is of group ${match.groupNot}`}`,
+  touches: ({ path }) => ({ paths: [path] }),
   async check(probe, wanted) {
     const { mismatches, entries } = await view(probe, wanted);
     const state = createHash('sha256').update(JSON.stringify(mismatches.map(({ path, stat }) => [path, stat.uid, stat.gid]))).digest('hex');

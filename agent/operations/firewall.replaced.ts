@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference, Json } from '../../proto/events.ts';
 import { buildRules, FAMILIES, firewalldUnmasked, liveRules, loadedTables, mustLetIn, type Family } from '../facts/firewall.ts';
 import { isRunning, readUnits } from '../facts/units.ts';
-import type { Host, Probe } from '../host/host.ts';
+import type { Probe } from '../host/host.ts';
 import { canonical, differs } from '../parse/iptables-rule.ts';
 import { parseRules, render, type RuleSet } from '../parse/iptables-save.ts';
 import { absolutePath } from './fields.ts';
+import { keepLive, keptPath, keptText, loadRules, stateOf } from './firewall-kept.ts';
 import { finding, operation } from './operation.ts';
 
 const ruleLine = z.string().regex(/^-A INPUT [ -~]+$/, 'expected a rule of the table filter, beginning with -A INPUT');
@@ -17,7 +17,7 @@ const args = z.strictObject({
   stripChains: z.array(z.string().regex(/^[A-Za-z0-9_*?.-]+$/)).default([]).describe('Globs of chains that services make anew: they, and jumps to them, are left out, and not looked at in the kernel'),
   firstRules: z.strictObject({ v4: z.array(ruleLine).default([]), v6: z.array(ruleLine).default([]) }).default({ v4: [], v6: [] }).describe('Rules put before all others of INPUT in the table filter'),
   mustAllow: z.array(z.strictObject({ address: z.union([z.ipv4(), z.ipv6()]), port: z.int().min(1).max(65535) })).default([]).describe('New TCP connections that the rules must let in, from an address to a port of this host'),
-  confirmWithinS: z.int().min(1).optional().describe('Seconds after which the agent goes back by itself, unless the coordinator has confirmed over a new connection that it still gets in'),
+  confirmWithinS: z.int().min(5).max(3600).optional().describe('Seconds after which the agent goes back by itself, unless the coordinator has confirmed over a new connection that it still gets in'),
 }).refine(({ v4, v6 }) => v4 !== undefined || v6 !== undefined, { message: 'v4 or v6 is needed', path: ['v4'] });
 type Args = z.infer<typeof args>;
 
@@ -33,9 +33,12 @@ export const firewallReplaced = operation({
   name: 'firewall.replaced',
   summary: 'The firewall, in the kernel and at the next start, is that of a saved rules file',
   args, timeoutS: 120, mayKill: true,
-  describe: ({ v4, v6, mustAllow, confirmWithinS }) => `Replace the firewall by ${[v4, v6].filter(Boolean).join(' and ')}`
-    + `${mustAllow.length === 0 ? '' : `, if it lets in ${mustAllow.map(({ address, port }) => `${address} to port ${String(port)}`).join(', ')}`}`
-    + `${confirmWithinS === undefined ? '' : `; undone after ${String(confirmWithinS)} s unless confirmed`}`,
+  describe: ({ v4, v6, mustAllow, confirmWithinS }) => [
+    `Replace the firewall by ${[v4, v6].filter(Boolean).join(' and ')}`,
+    mustAllow.length === 0 ? '' : `, if it lets in ${mustAllow.map(({ address, port }) => `${address} to port ${String(port)}`).join(', ')}`,
+    confirmWithinS === undefined ? '' : `; undone after ${String(confirmWithinS)} s unless confirmed`,
+  ].join(''),
+  touches: ({ v4, v6 }) => ({ paths: [v4, v6].filter((path) => path !== undefined) }),
   async check(probe, wanted) {
     const seen = await look(probe, wanted);
     if (!seen.satisfied) for (const family of families(wanted)) await testRules(probe, wanted, family, await loadedTables(probe, family));
@@ -55,7 +58,6 @@ export const firewallReplaced = operation({
         await host.writeFile(await keptPath(host, family, 'wanted'), await fileText(host, wanted, family), { mode: 0o600 });
       }
     },
-    // From here on nothing is read from the backup: the new rules may have cut it off.
     async works(host, wanted) {
       const differences: Difference[] = [];
       for (const family of families(wanted)) differences.push(...differs(`${FAMILIES[family].tool} in the kernel`, canonical(await liveRules(host, family, wanted.stripChains)), canonical(parseRules(await keptText(host, family, 'wanted')))));
@@ -66,46 +68,37 @@ export const firewallReplaced = operation({
       for (const family of families(wanted)) found[family] = await stateOf(probe, family, canonical(await liveRules(probe, family, wanted.stripChains)));
       return found;
     },
+    async lasting(host, wanted) {
+      const wrong: Difference[] = [];
+      for (const family of families(wanted)) if (await host.readFile(FAMILIES[family].file) !== await keptText(host, family, 'wanted')) wrong.push({ what: FAMILIES[family].file, found: 'other rules', wanted: `the rules of ${wanted[family] ?? ''}` });
+      return wrong;
+    },
     async keep(host, wanted) {
       for (const family of families(wanted)) await host.writeFile(FAMILIES[family].file, await keptText(host, family, 'wanted'), { mode: 0o600, uid: 0, gid: 0 });
     },
   },
   async apply(host, wanted) {
-    for (const family of families(wanted)) await load(host, family, await keptText(host, family, 'wanted'));
+    for (const family of families(wanted)) await loadRules(host, family, await keptText(host, family, 'wanted'));
   },
   verify: look,
   async revert(host, wanted) {
     const kept = new Map<Family, string>();
     for (const family of families(wanted)) kept.set(family, await keptText(host, family, 'before'));
     for (const [family, text] of kept) {
-      await load(host, family, text);
+      await loadRules(host, family, text);
       await host.restore(FAMILIES[family].file);
     }
   },
 });
 
 const families = (wanted: Args): Family[] => (['v4', 'v6'] as const).filter((family) => wanted[family] !== undefined);
-const liveText = async (probe: Probe, family: Family): Promise<string> => (await probe.read([`${FAMILIES[family].tool}-save`])).stdout;
-const keptPath = async (host: Host, family: Family, what: 'before' | 'wanted'): Promise<string> => `${await host.stepFolder()}/${FAMILIES[family].tool}.${what}`;
 const fileText = async (probe: Probe, wanted: Args, family: Family): Promise<string> => render(await rulesOf(probe, wanted, family), `from ${wanted[family] ?? ''}`);
 const rulesOf = (probe: Probe, wanted: Args, family: Family): Promise<RuleSet> => buildRules(probe, wanted[family] ?? '', wanted.stripChains, wanted.firstRules[family]);
-
-/** In one load, tables that the kernel has and these rules do not emptied. */
-async function load(host: Host, family: Family, text: string): Promise<void> {
-  await host.act([`${FAMILIES[family].tool}-restore`], { stdin: text + emptied(parseRules(text), parseRules(await liveText(host, family))) });
-}
-
 /** iptables-restore --test makes the tables it is given exist, and with nat begins to track connections: `check` keeps to the tables that do. */
 async function testRules(probe: Probe, wanted: Args, family: Family, loaded?: string[]): Promise<void> {
   const tables = (await rulesOf(probe, wanted, family)).tables.map(({ name }) => name);
   if (loaded !== undefined && !tables.every((name) => loaded.includes(name))) return;
   await probe.read([`${FAMILIES[family].tool}-restore`, '--test'], { stdin: await fileText(probe, wanted, family) });
-}
-
-async function keptText(host: Host, family: Family, what: 'before' | 'wanted'): Promise<string> {
-  const text = await host.readFile(await keptPath(host, family, what));
-  if (text === undefined) throw new StepError('precondition_failed', what === 'before' ? 'the rules that were loaded before are not on record' : 'the rules to be loaded are not on record');
-  return text;
 }
 
 /** The rules that run, those of the next start, and whether firewalld would undo them. */
@@ -123,23 +116,4 @@ async function look(probe: Probe, wanted: Args): Promise<ReturnType<typeof findi
   }
   if (await firewalldUnmasked(probe)) differences.push({ what: 'firewalld', found: 'not masked', wanted: 'masked: it would replace these rules at the next start' });
   return finding(found, differences);
-}
-
-async function stateOf(probe: Probe, family: Family, live: string): Promise<Json> {
-  const text = await probe.readFile(FAMILIES[family].file), stat = await probe.stat(FAMILIES[family].file);
-  return { live: hash(live), file: text === undefined ? null : hash(text), mode: stat?.mode ?? null };
-}
-
-const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** A second call keeps the first copy: after an interruption the rules loaded now may be the new ones. */
-async function keepLive(host: Host, family: Family): Promise<void> {
-  const path = await keptPath(host, family, 'before');
-  if (await host.stat(path) === undefined) await host.writeFile(path, await liveText(host, family), { mode: 0o600 });
-}
-
-/** Tables that the kernel has and the new rules do not: loaded empty, as they would be after a reboot. */
-function emptied(want: RuleSet, live: RuleSet): string {
-  const others = live.tables.filter(({ name }) => !want.tables.some((table) => table.name === name));
-  return others.length === 0 ? '' : render({ tables: others.map(({ name }) => ({ name, chains: [], rules: [] })) }, 'tables without rules');
 }

@@ -28,6 +28,7 @@ export const identityCatalog = operation({
   mayKill: true,
   describe: (a) => `the identity service issues a token for the credentials in ${a.rcFile}, and its catalog equals ${a.schema === undefined ? 'the list of services' : `the rows of schema ${a.schema}`}`,
   deadlineS: (a) => a.deadlineS,
+  touches: ({ rcFile, defaultsFile }) => ({ paths: [rcFile, defaultsFile] }),
   async check(probe, a) {
     try {
       return await look(probe, a);

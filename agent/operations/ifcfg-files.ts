@@ -104,8 +104,20 @@ function unlike(text: string, other: string): string {
 /** Every path that these arguments may write: also known when the backup is gone. */
 const paths = ({ interfaces, nameMap }: IfcfgArgs): string[] => interfaces.flatMap((name) => ['ifcfg', ...ROUTES].map((kind) => `${SCRIPTS}/${kind}-${renamed(name, nameMap)}`));
 
-export async function saveFiles(host: Host, args: IfcfgArgs): Promise<void> { for (const path of paths(args)) await host.save(path); }
+const keptPath = async (host: Host): Promise<string> => `${await host.stepFolder()}/ifcfg.json`;
+
+/** What is there now, for the way back, and what is to be written: later the backup may be out of reach. */
+export const touchesFiles = (args: IfcfgArgs): { paths: string[] } => ({ paths: [args.from, ...paths(args)] });
+export async function saveFiles(host: Host, args: IfcfgArgs): Promise<void> {
+  for (const path of paths(args)) await host.save(path);
+  await host.writeFile(await keptPath(host), JSON.stringify(await wantedFiles(host, args)), { mode: 0o600 });
+}
+export async function keptFiles(host: Host): Promise<WantedFile[]> {
+  const text = await host.readFile(await keptPath(host));
+  if (text === undefined) throw new StepError('precondition_failed', 'the files to be written are not on record');
+  return JSON.parse(text) as WantedFile[];
+}
 export async function restoreFiles(host: Host, args: IfcfgArgs): Promise<void> { for (const path of paths(args)) await host.restore(path); }
-export async function writeFiles(host: Host, args: IfcfgArgs): Promise<void> {
-  for (const { path, content } of await wantedFiles(host, args)) await host.writeFile(path, content, { mode: FILE_MODE, uid: 0, gid: 0 });
+export async function writeFiles(host: Host): Promise<void> {
+  for (const { path, content } of await keptFiles(host)) await host.writeFile(path, content, { mode: FILE_MODE, uid: 0, gid: 0 });
 }

@@ -6,7 +6,7 @@ import type { Probe } from '../host/host.ts';
 import { editIni, effective, groupName, parseIni, type Ini } from '../parse/ini.ts';
 import { absolutePath } from './fields.ts';
 import { finding, operation } from './operation.ts';
-import { secretRef } from './secret.ts';
+import { secretFiles, secretRef } from './secret.ts';
 
 const keyName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'expected the name of an option');
 const isPassword = (key: string, value: string): boolean => /(^|_)(password|passwd|secret)$|^admin_token$/.test(key) || /:\/\/[^:/@\s]*:[^@\s]+@/.test(value);
@@ -35,6 +35,7 @@ export const iniSet = operation({
   summary: 'Options of an ini file have the given effective values',
   args, timeoutS: 60, mayKill: true,
   describe: ({ file, section, settings, secrets }) => `In ${file}, section ${section}: ${[...Object.entries(settings).map(([key, value]) => (value === null ? `no ${key}` : `${key} = ${shown(key, value)}`)), ...Object.keys(secrets).map((key) => `${key} = ${SECRET}`)].join(', ')}`,
+  touches: ({ file, secrets }) => ({ paths: [file, ...secretFiles(...Object.values(secrets))] }),
   async check(probe, wanted) {
     const ini = parse(wanted.file, await read(probe, wanted.file)), stat = await probe.stat(wanted.file);
     const differences: Difference[] = [];

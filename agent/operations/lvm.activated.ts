@@ -32,8 +32,8 @@ export const lvmActivated = operation({
   },
   async verify(probe, a) {
     const volumes = await look(probe, a), wrong: Difference[] = [];
-    for (const [name, { active }] of volumes ?? []) {
-      if (active && await probe.stat(`/dev/${a.vg}/${name}`) === undefined) wrong.push({ what: `/dev/${a.vg}/${name}`, found: 'not there', wanted: 'a device' });
+    for (const [name, { active, pool }] of volumes ?? []) {
+      if (active && !pool && await probe.stat(`/dev/${a.vg}/${name}`) === undefined) wrong.push({ what: `/dev/${a.vg}/${name}`, found: 'not there', wanted: 'a device' });
     }
     return judge(a, volumes, wrong);
   },

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { readServerOptions, serverIn } from '../facts/mariadb.ts';
+import { unitName } from '../facts/units.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { optionName, parseSizeBytes, readOptionGroup } from '../parse/mysql.ts';
 import { absolutePath } from './fields.ts';
@@ -36,6 +37,7 @@ export const mariadbAdopted = operation({
   timeoutS: 300,
   mayKill: true,
   describe: (a) => `the data directory ${a.dataDir} is ready for ${a.unit}, with its settings in ${a.dropIn}`,
+  touches: ({ dataDir, dropIn, carryFrom, unit }) => ({ paths: [dataDir, dropIn, carryFrom].filter((path) => path !== undefined), units: [unitName(unit)] }),
   async check(probe, a) {
     const seen = await look(probe, a);
     const server = seen.satisfied ? undefined : await serverIn(probe, a.dataDir);

@@ -34,6 +34,7 @@ export const mariadbUpgraded = operation({
   timeoutS: 14400,
   mayKill: false,
   describe: (a) => `the system tables in ${a.dataDir} are brought to the server's version by mysql_upgrade${a.exclusive ? ', with no other client connected' : ''}`,
+  touches: ({ dataDir, defaultsFile }) => ({ paths: [dataDir, defaultsFile] }),
   async check(probe, a) {
     const seen = await look(probe, a);
     const others = seen.satisfied || !a.exclusive ? [] : await clients(probe, a);

@@ -1,4 +1,4 @@
-import { ifcfgArgs, lookAtFiles, restoreFiles, saveFiles, wantedFiles, writeFiles } from './ifcfg-files.ts';
+import { ifcfgArgs, lookAtFiles, restoreFiles, saveFiles, touchesFiles, wantedFiles, writeFiles } from './ifcfg-files.ts';
 import { finding, operation } from './operation.ts';
 
 /**
@@ -11,13 +11,14 @@ export const netIfcfg = operation({
   summary: 'The network interface files of a backup are on this host, fitted to its interfaces; they count from the next ifup or start on',
   args: ifcfgArgs, timeoutS: 120, mayKill: true,
   describe: ({ interfaces, nameMap, from }) => `Take the files of ${interfaces.map((name) => (Object.hasOwn(nameMap, name) && nameMap[name] !== name ? `${name} (here ${nameMap[name] ?? ''})` : name)).join(', ')} from ${from}`,
+  touches: touchesFiles,
   async check(probe, args) {
     const { found, differences } = await lookAtFiles(probe, await wantedFiles(probe, args));
     return finding({ files: found }, differences);
   },
   async apply(host, args) {
     await saveFiles(host, args);
-    await writeFiles(host, args);
+    await writeFiles(host);
   },
   async revert(host, args) { await restoreFiles(host, args); },
 });

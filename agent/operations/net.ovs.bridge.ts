@@ -5,7 +5,7 @@ import type { Host, Probe } from '../host/host.ts';
 import { familyOf } from '../parse/ip.ts';
 import { bridgeArgs, look, lookAtNet, refuseUnfit, running, type BridgeArgs, type BridgeState } from './bridge-look.ts';
 import { moved, sameAddress, transition, type NetState } from './bridge-moves.ts';
-import { fileNow, lookAtFiles, restoreFiles, saveFiles, SCRIPTS, wantedFiles, writeFiles } from './ifcfg-files.ts';
+import { fileNow, keptFiles, lookAtFiles, restoreFiles, saveFiles, SCRIPTS, touchesFiles, wantedFiles, writeFiles } from './ifcfg-files.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
 /** Seconds that a gateway gets to answer: a switch learns the port's new place. */
@@ -25,6 +25,7 @@ export const netOvsBridge = operation({
   summary: 'A bridge of Open vSwitch has its ports, its addresses and the default route',
   args: bridgeArgs, timeoutS: 180, mayKill: true,
   describe: ({ bridge, ports, addresses, gateway, via, confirmWithinS }) => `Bridge ${bridge} with ${ports.length === 0 ? 'no port of its own' : `port ${ports.join(', ')}`}${addresses.length === 0 ? '' : `, ${addresses.join(', ')}`}${gateway === undefined ? '' : `, gateway ${gateway}`} (${via})${confirmWithinS === undefined ? '' : `, undone after ${String(confirmWithinS)} s unless confirmed`}`,
+  touches: ({ ifcfg }) => (ifcfg === undefined ? {} : touchesFiles(ifcfg)),
   async check(probe, wanted) {
     const found = await look(probe, wanted), files = await lookAtWanted(probe, wanted);
     const differences = [...running(found, wanted), ...files.differences];
@@ -43,10 +44,12 @@ export const netOvsBridge = operation({
   },
   async revert(host, wanted, found) {
     const before = found as unknown as BridgeState;
-    // whatever fails, all else goes back; what is missing then is seen by the look that follows
-    await settle(host, wanted, before, ['-force']);
-    await host.act(['ovs-vsctl', '--timeout=20', '--', ...unmakeBridge(wanted, before)]);
-    if (wanted.ifcfg !== undefined) await restoreFiles(host, wanted.ifcfg);
+    const { ifcfg } = wanted;
+    await allOf([
+      async () => { if (ifcfg !== undefined) await restoreFiles(host, ifcfg); },
+      () => settle(host, wanted, before, ['-force']),
+      async () => { await host.act(['ovs-vsctl', '--timeout=20', '--', ...unmakeBridge(wanted, before)]); },
+    ]);
   },
   confirmed: {
     withinS: ({ confirmWithinS }) => confirmWithinS,
@@ -60,7 +63,8 @@ export const netOvsBridge = operation({
       const addresses = now.addresses.map((one) => ({ ...one, broadcast: before.addresses.find((old) => sameAddress(old, one))?.broadcast ?? one.broadcast }));
       return { ...now, addresses, files } as unknown as Json;
     },
-    async keep(host, { ifcfg }) { if (ifcfg !== undefined) await writeFiles(host, ifcfg); },
+    async keep(host, { ifcfg }) { if (ifcfg !== undefined) await writeFiles(host); },
+    lasting: async (host, { ifcfg }) => (ifcfg === undefined ? [] : (await lookAtFiles(host, await keptFiles(host))).differences),
   },
 });
 
@@ -98,11 +102,18 @@ function unmakeBridge({ bridge, ports }: BridgeArgs, before: BridgeState): strin
 
 /** Ports first: `ifup` of a bridge adds none (README.RHEL of Open vSwitch). */
 async function bringUp(host: Host, { bridge, ports, ifcfg }: BridgeArgs): Promise<void> {
-  if (ifcfg !== undefined) await writeFiles(host, ifcfg);
+  if (ifcfg !== undefined) await writeFiles(host);
   for (const name of [...ports, bridge]) {
     if (await host.stat(`${SCRIPTS}/ifcfg-${name}`) === undefined) throw new StepError('precondition_failed', `there is no ${SCRIPTS}/ifcfg-${name}: ifup would bring up nothing`);
   }
   for (const name of [...ports, bridge]) await host.act(['ifup', name]);
+}
+
+/** Does all, whatever fails, and tells of the first failure. */
+async function allOf(acts: (() => Promise<void>)[]): Promise<void> {
+  const failed: unknown[] = [];
+  for (const act of acts) await act().catch((error: unknown) => { failed.push(error); });
+  if (failed.length > 0) throw failed[0];
 }
 
 /** Makes addresses, routes and links as wanted, in as few processes as can be. */

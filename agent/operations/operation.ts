@@ -14,6 +14,9 @@ export interface Finding {
   reason?: string;
 }
 
+/** What the arguments of a step choose on a host: paths, or globs of paths, read or written, each with all below it; packages; units with their suffix. */
+export interface Touches { paths?: string[]; packages?: string[]; units?: string[] }
+
 /** Schema of one operation's arguments: every field described, units in the names, unknown keys refused. */
 export type ArgsSchema = z.ZodObject;
 
@@ -34,6 +37,8 @@ export interface Operation<S extends ArgsSchema = ArgsSchema> {
   describe(args: z.infer<S>): string;
   /** What `check` looks at that can be read for many steps with one process (agent/host/ahead.ts). */
   looksAt?(args: z.infer<S>): { sight: Sight; names: string[] };
+  /** For the policy of a host (agent/policy.ts): pure. Left out by operations whose arguments choose none of these. */
+  touches?(args: z.infer<S>): Touches;
   check(probe: Probe, args: z.infer<S>): Promise<Finding>;
   apply?(host: Host, args: z.infer<S>, found: Json): Promise<void>;
   verify?(probe: Probe, args: z.infer<S>): Promise<Finding>;
@@ -46,8 +51,10 @@ export interface Operation<S extends ArgsSchema = ArgsSchema> {
 
 /**
  * The part of an operation that can cut the host off (docs/decisions/0009-commit-confirmed.md). `apply` changes the running
- * state only; `keep` makes it lasting. In order: check, prepare, apply, works, (confirmation), keep, verify; or revert,
- * which must work from a half-applied state, twice, and after a restart of the host.
+ * state, `keep` makes it lasting. In order: check, prepare, apply, works, (confirmation), keep, works and lasting; or revert,
+ * which must work from a half-applied state, twice, and after a restart of the host. From `apply` on nothing but this
+ * host may be asked, since the change may have cut off all else, the backup too: `prepare` puts what is needed into the
+ * step's folder.
  */
 export interface Confirmed<S extends ArgsSchema = ArgsSchema> {
   /** Seconds after which the agent goes back by itself; undefined: this step asks for no confirmation. */
@@ -56,10 +63,12 @@ export interface Confirmed<S extends ArgsSchema = ArgsSchema> {
   prepare(host: Host, args: z.infer<S>): Promise<void>;
   /** Whether the running state is as wanted, as far as the host itself can tell. */
   works(host: Host, args: z.infer<S>): Promise<Finding>;
-  /** What `check` put into `found`, read again from this host alone: the change may have cut off the backup. */
+  /** What `check` put into `found`, read again. */
   state(probe: Probe, args: z.infer<S>, found: Json): Promise<Json>;
   /** Makes the confirmed state the one of the next start. */
   keep(host: Host, args: z.infer<S>): Promise<void>;
+  /** What of the next start is not as wanted. */
+  lasting(host: Host, args: z.infer<S>): Promise<Difference[]>;
 }
 
 /** Gives an operation its inferred argument type; the catalogue holds them all as plain Operation. */

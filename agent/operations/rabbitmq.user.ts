@@ -6,7 +6,7 @@ import { BROKER_FILE, BROKER_SET } from '../parse/broker.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { asBinary } from '../parse/erlang.ts';
 import { finding, operation, type Finding } from './operation.ts';
-import { secretRef } from './secret.ts';
+import { secretFiles, secretRef } from './secret.ts';
 
 const pattern = z.string().default('.*');
 const args = z.strictObject({
@@ -34,6 +34,7 @@ export const rabbitmqUser = operation({
   timeoutS: 120,
   mayKill: true,
   describe: (a) => `broker user ${a.user} logs in on ${a.vhost} and may configure ${a.configure}, write ${a.write}, read ${a.read}${a.tags.length > 0 ? ` (${a.tags.join(', ')})` : ''}`,
+  touches: ({ password }) => ({ paths: secretFiles(password) }),
   check: look,
   async apply(host, a) {
     await change(host, { user: a.user, password: asBinary(await host.secret(a.password)), tags: a.tags, vhost: a.vhost, permissions: a });

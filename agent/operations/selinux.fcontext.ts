@@ -25,6 +25,7 @@ type Found = { rule: string | null } | { selinux: 'none' };
 export const selinuxFcontext = operation({
   name: 'selinux.fcontext', summary: 'A local rule gives files below a path their SELinux type.', args, timeoutS: 600, mayKill: false,
   describe: (a) => `files at ${a.spec} get the SELinux type ${a.type}`,
+  touches: ({ spec, example }) => ({ paths: [specFolder(spec), example].filter((path) => path !== undefined) }),
   async check(probe, a) {
     const none = await withoutSelinux(probe);
     if (none !== undefined) return finding({ selinux: 'none' }, [], none);
@@ -50,6 +51,15 @@ export const selinuxFcontext = operation({
     await host.act(['semanage', 'fcontext', '-m', '-t', type, ...(range === '' ? [] : ['-s', user, '-r', range]), '-f', a.fileType, a.spec], { outlives: true });
   },
 });
+
+/** A folder that holds all that an expression can match: the root where that is not plain. */
+export function specFolder(spec: string): string {
+  const base = spec.replace(/\(\/\.\*\)\?$/, '');
+  if (/^(?:[A-Za-z0-9_/-]|\\\.)+$/.test(base)) return base.replaceAll('\\.', '.');
+  if (spec.includes('|')) return '/';
+  const meta = spec.search(/[^A-Za-z0-9_/-]/), sure = spec.slice(0, /[*+?{]/.test(spec.charAt(meta)) ? meta - 1 : meta);
+  return sure.slice(0, Math.max(1, sure.lastIndexOf('/')));
+}
 
 async function readRule(probe: Probe, a: Args): Promise<string | undefined> {
   return (await localContexts(probe)).findLast((each) => each.spec === a.spec && each.fileType === a.fileType)?.context;

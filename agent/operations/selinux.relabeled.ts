@@ -19,6 +19,7 @@ export const selinuxRelabeled = operation({
   args: z.strictObject({ paths: z.array(absolutePath).min(1).describe('Files or folders; folders with all in them') }),
   timeoutS: 3600, mayKill: true,
   describe: ({ paths }) => `Give ${paths.join(', ')} the SELinux labels of the policy`,
+  touches: ({ paths }) => ({ paths }),
   async check(probe, { paths }) {
     const none = await withoutSelinux(probe);
     if (none !== undefined) return finding({ selinux: 'none' }, [], none);

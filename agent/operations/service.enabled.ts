@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { finding, operation } from './operation.ts';
-import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, unitNames } from './units.ts';
+import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, touchesUnits, unitNames } from './units.ts';
 
 const args = z.strictObject({ units: unitNames });
 
@@ -9,7 +9,7 @@ const args = z.strictObject({ units: unitNames });
 export const serviceEnabled = operation({
   name: 'service.enabled', summary: 'Units are started at boot; whether they run now is not touched.', args, timeoutS: 120, mayKill: true,
   describe: (a) => `${listOf(a.units)} enabled at boot, not started now`,
-  looksAt: looksAtUnits,
+  touches: touchesUnits, looksAt: looksAtUnits,
   async check(probe, a) {
     const { states, found } = await lookAtUnits(probe, a.units);
     return finding(found, [...states].filter(([, unit]) => unit.enabled !== 'enabled')

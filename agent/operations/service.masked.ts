@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import type { UnitState } from '../facts/units.ts';
 import { finding, operation } from './operation.ts';
-import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, unitNames, wordsOf } from './units.ts';
+import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, touchesUnits, unitNames, wordsOf } from './units.ts';
 
 const args = z.strictObject({ units: unitNames });
 
@@ -10,7 +10,7 @@ const args = z.strictObject({ units: unitNames });
 export const serviceMasked = operation({
   name: 'service.masked', summary: 'Units are stopped and cannot be started by anything.', args, timeoutS: 300, mayKill: true,
   describe: (a) => `${listOf(a.units)} stopped, disabled and masked`,
-  looksAt: looksAtUnits,
+  touches: touchesUnits, looksAt: looksAtUnits,
   async check(probe, a) {
     const { states, found } = await lookAtUnits(probe, a.units);
     const absent = [...states].filter(([, unit]) => unit.load === 'not-found').map(([name]) => name);

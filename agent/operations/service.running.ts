@@ -5,7 +5,7 @@ import { isRunning, readUnits, type UnitState } from '../facts/units.ts';
 import type { Host } from '../host/host.ts';
 import { finding, operation } from './operation.ts';
 import { pause } from './pause.ts';
-import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, unitNames, wordsOf } from './units.ts';
+import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, touchesUnits, unitNames, wordsOf } from './units.ts';
 
 const args = z.strictObject({
   units: unitNames,
@@ -21,7 +21,7 @@ const args = z.strictObject({
 export const serviceRunning = operation({
   name: 'service.running', summary: 'Units run, stay up, and are started at boot.', args, timeoutS: 600, mayKill: true,
   describe: (a) => `${listOf(a.units)} running${a.enabled ? ' and enabled at boot' : ''}, stable for ${a.stableForS} s`,
-  looksAt: looksAtUnits,
+  touches: touchesUnits, looksAt: looksAtUnits,
   async check(probe, a) {
     const { states, found } = await lookAtUnits(probe, a.units);
     return finding(found, differences(states, a.enabled));

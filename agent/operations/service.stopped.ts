@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { finding, operation } from './operation.ts';
-import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, unitNames } from './units.ts';
+import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, touchesUnits, unitNames } from './units.ts';
 
 const args = z.strictObject({
   units: unitNames,
@@ -11,7 +11,7 @@ const args = z.strictObject({
 export const serviceStopped = operation({
   name: 'service.stopped', summary: 'Units do not run.', args, timeoutS: 300, mayKill: true,
   describe: (a) => `${listOf(a.units)} stopped${a.disabled ? ' and not started at boot' : ''}`,
-  looksAt: looksAtUnits,
+  touches: touchesUnits, looksAt: looksAtUnits,
   async check(probe, a) {
     const { states, found } = await lookAtUnits(probe, a.units);
     const absent = [...states].filter(([, unit]) => unit.load === 'not-found').map(([name]) => name);

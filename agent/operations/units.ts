@@ -10,6 +10,7 @@ export const unitNames = z.array(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.@:-]
 /** Loaded, running, enabled: what `revert` needs, and nothing that changes from look to look. */
 export type FoundUnits = Record<string, { load: string; running: boolean; enabled: string }>;
 
+export const touchesUnits = (args: { units: string[] }): { units: string[] } => ({ units: args.units.map(unitName) });
 export const looksAtUnits = (args: { units: string[] }): { sight: 'units'; names: string[] } => ({ sight: 'units', names: args.units.map(unitName) });
 
 export async function lookAtUnits(probe: Probe, units: string[]): Promise<{ states: Map<string, UnitState>; found: FoundUnits }> {

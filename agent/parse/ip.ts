@@ -103,3 +103,9 @@ export function routeWords({ to, via, device, table, protocol, source, metric, r
   const pair = (word: string, value: string): string => (value === '' ? '' : ` ${word} ${value}`);
   return `${to}${pair('via', via)}${pair('dev', device)}${table === 'main' ? '' : pair('table', table)}${pair('proto', protocol)}${pair('src', source)}${pair('metric', metric)}${rest === '' ? '' : ` ${rest}`}`;
 }
+
+/** An IPv6 address, with or without prefix length, as the kernel prints it: lower case, the longest run of zeros left out. */
+export function shortened(text: string): string {
+  const [address = '', ...prefix] = text.split('/');
+  return URL.canParse(`http://[${address}]/`) ? [new URL(`http://[${address}]/`).hostname.slice(1, -1), ...prefix].join('/') : text;
+}

@@ -59,7 +59,7 @@ function walk(table: Table, chain: string, packet: Packet, stops: string[], path
     const outcome = new Set<Verdict | 'next'>();
     if (target === 'ACCEPT') outcome.add('accept');
     else if (target === 'RETURN') outcome.add('return');
-    else if (GO_ON.includes(target)) outcome.add('next');
+    else if (GO_ON.includes(target) && !taken.targetOptions.some(({ name }) => name === '--notrack')) outcome.add('next');
     else if (own && !path.includes(target)) {
       for (const verdict of walk(table, target, packet, stops, [...path, target])) outcome.add(verdict === 'return' && !taken.goto ? 'next' : verdict);
     } else {

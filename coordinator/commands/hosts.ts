@@ -9,7 +9,7 @@ import { ANY, credentials, withLinks } from './links.ts';
 import { plainTable, styledGrade } from './table.ts';
 
 /** What one host says of itself, in one row. */
-interface Row { host: string; role: string; address: string; agentVersion: string; reachable: boolean; grade: string; reason: string }
+interface Row { host: string; role: string; address: string; agentVersion: string; reachable: boolean; grade: string; policy: string; reason: string }
 
 const TIMEOUT_S = 5;
 
@@ -30,12 +30,18 @@ export function hostsCommand(context: Context): Command {
 async function rowOf(host: SiteHost, link: Link): Promise<Row> {
   const row = { host: host.name, role: host.role, address: `${host.address}:${String(host.port)}` };
   try {
-    const { health } = await link.call('GetHealth', {}, TIMEOUT_S) as { health: { agentVersion: string; grade: string } };
-    return { ...row, agentVersion: health.agentVersion, reachable: true, grade: health.grade, reason: '' };
+    const { health } = await link.call('GetHealth', {}, TIMEOUT_S) as { health: { agentVersion: string; grade: string; items: { subsystem: string; valuesJson: string }[] } };
+    return { ...row, agentVersion: health.agentVersion, reachable: true, grade: health.grade, policy: policyOf(health.items), reason: '' };
   } catch (error) {
-    return { ...row, agentVersion: '', reachable: false, grade: '', reason: (error as Error).message };
+    return { ...row, agentVersion: '', reachable: false, grade: '', policy: '', reason: (error as Error).message };
   }
 }
 
-const tableOf = (rows: Row[]): string => plainTable(['HOST', 'ROLE', 'ADDRESS', 'AGENT', 'REACHABLE', 'GRADE'],
-  rows.map((row) => [row.host, row.role, row.address, row.agentVersion, row.reachable ? 'yes' : styleText('red', 'no'), styledGrade(row.grade)]));
+/** none: everything is allowed there. */
+function policyOf(items: { subsystem: string; valuesJson: string }[]): string {
+  const item = items.find((one) => one.subsystem === 'policy');
+  return item === undefined ? '' : (JSON.parse(item.valuesJson) as { state: string }).state;
+}
+
+const tableOf = (rows: Row[]): string => plainTable(['HOST', 'ROLE', 'ADDRESS', 'AGENT', 'REACHABLE', 'GRADE', 'POLICY'],
+  rows.map((row) => [row.host, row.role, row.address, row.agentVersion, row.reachable ? 'yes' : styleText('red', 'no'), styledGrade(row.grade), row.policy]));

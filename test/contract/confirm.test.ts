@@ -11,7 +11,7 @@ import { startAgent, type AgentHere } from './agent-here.ts';
 /** A switch that can cut the host off, in its running and its lasting state; every act on it is counted. */
 let running: string, lasting: string, acts: string[], stuck: number, agent: AgentHere, fence: number;
 
-const args = z.strictObject({ to: z.string(), confirmWithinS: z.int().optional(), breaks: z.boolean().optional(), refuses: z.boolean().optional(), hangs: z.boolean().optional() });
+const args = z.strictObject({ to: z.string(), confirmWithinS: z.int().optional(), breaks: z.boolean().optional(), refuses: z.boolean().optional(), hangs: z.boolean().optional(), unkept: z.boolean().optional() });
 const look = (): Json => ({ running, lasting });
 const switchSet: Operation = operation({
   name: 'switch.set', summary: 'test', timeoutS: 5, mayKill: true, describe: () => '', args,
@@ -26,7 +26,8 @@ const switchSet: Operation = operation({
     prepare: (_host, { refuses }) => (refuses === true ? Promise.reject(new StepError('precondition_failed', 'not now')) : Promise.resolve(void acts.push('prepare'))),
     state: () => Promise.resolve(look()),
     works: (_host, { to, hangs }) => (hangs === true ? new Promise(() => undefined) : Promise.resolve(finding({}, running === to ? [] : [{ what: 'switch', found: running, wanted: to }]))),
-    keep: (_host, { to }) => { acts.push('keep'); lasting = to; return Promise.resolve(); },
+    lasting: (_host, { to }) => Promise.resolve(lasting === to ? [] : [{ what: 'switch', found: lasting, wanted: to }]),
+    keep: (_host, { to, unkept }) => { acts.push('keep'); if (unkept !== true) lasting = to; return Promise.resolve(); },
   },
   revert(_host, _args, found) {
     acts.push('revert');
@@ -119,6 +120,19 @@ test('a look that never ends, as on a file system that the change cut off, does 
   const events = await execute([command('A1', { to: 'new', confirmWithinS: 1, hangs: true })], true);
   expect(ends(events)).toEqual(['A1 reverted timed_out']);
   expect(running).toBe('old');
+});
+
+test('what is confirmed and cannot be made lasting goes back: the next start would mix old and new', async () => {
+  const events = await execute([command('A1', { to: 'new', confirmWithinS: 5, unkept: true })], true);
+  expect(ends(events)).toEqual(['A1 reverted verify_failed']);
+  expect({ running, lasting }).toEqual({ running: 'old', lasting: 'old' });
+});
+
+test('a later attempt keeps the state that it finds', async () => {
+  expect(ends(await execute([command('A1', { to: 'new', confirmWithinS: 5 })], true))).toEqual(['A1 changed']);
+  running = lasting = 'by hand';
+  expect(ends(await execute([command('A1', { to: 'new', confirmWithinS: 1 }, { attempt: 2, batch: 'b2' })], false))).toEqual(['A1 reverted not_confirmed']);
+  expect(running).toBe('by hand');
 });
 
 test('going back is tried again when it did not succeed', async () => {

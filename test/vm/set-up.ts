@@ -59,7 +59,7 @@ export const TREE = {
   make: `set -e
 mkdir -p /var/lib/mysql/db /var/lib/mysql/other /var/lib/mysql/memory /var/lib/mysql/context
 cd /var/lib/mysql
-truncate -s 20M /srv/ext4; mkfs.ext4 -qF /srv/ext4; mount -o loop /srv/ext4 other; rmdir other/lost+found
+truncate -s 20M /run/ext4; mkfs.ext4 -qF /run/ext4; losetup /dev/loop7 /run/ext4; mount /dev/loop7 other; rmdir other/lost+found
 mount -t tmpfs none memory
 mount -t tmpfs -o context=system_u:object_r:public_content_t:s0 none context
 for file in ibdata1 'db/a name' db/custom other/file memory/file context/file; do echo x >"$file"; done

@@ -123,6 +123,10 @@ describe('whether a new connection gets in', () => {
     expect(admits(rules, { address: '10.77.0.9', port: 35357 }).allowed).toBe(true);
     expect(admits(rules, { address: '10.77.0.2', port: 5673 }).allowed).toBe(false);
   });
+  test('a packet that is taken out of connection tracking is no new connection to the rules that follow', () => {
+    const raw = '*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p tcp -m tcp --dport 7443 -j CT --notrack\nCOMMIT\n';
+    expect(admits(parseRules(raw + filter(ESTABLISHED, '-A INPUT -p tcp -m state --state NEW -m tcp --dport 7443 -j ACCEPT', REJECT)), COORDINATOR)).toEqual({ allowed: false, because: '-A PREROUTING -p tcp -m tcp --dport 7443 -j CT --notrack' });
+  });
   test.each([
     [true, []],
     [false, [REJECT]],
