@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
 import { StepError } from '../proto/errors.ts';
 import { isGood, type EventKind } from '../proto/events.ts';
@@ -152,6 +153,7 @@ export class Dispatcher {
         this.#queue.length = 0;
       }
       this.#inHand = undefined;
+      await nextTurn(); // commands that fail at once would leave no turn to those who ask
     }
   }
 

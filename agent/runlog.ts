@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import type { Event, EventKind, Json } from '../proto/events.ts';
-import { Journal, readJournal } from '../proto/journal.ts';
+import { Journal } from '../proto/journal.ts';
 
 type Of<K extends EventKind['kind']> = Extract<Event, { kind: K }>;
 
@@ -43,13 +43,11 @@ export class RunLog {
   #journal: Journal<Event>;
   #live = new EventEmitter();
   #outputChars = 0;
-  readonly #path: string;
 
   constructor(stateDir: string, run: string) {
     this.run = run;
-    this.#path = RunLog.path(stateDir, run);
     this.#live.setMaxListeners(0);
-    this.#journal = new Journal<Event>(this.#path);
+    this.#journal = new Journal<Event>(RunLog.path(stateDir, run));
     for (const event of this.#journal.replayed) this.#index(event);
     this.#journal.replayed.length = 0; // on disk and indexed: idle memory must not grow with every run there was
   }
@@ -71,10 +69,8 @@ export class RunLog {
     return event;
   }
 
-  /** Every event from `fromSeq` on that is on disk, output included. */
-  stored(fromSeq: number): Event[] {
-    return readJournal<Event>(this.#path).records.slice(Math.max(0, fromSeq - 1));
-  }
+  /** Some of the events from `fromSeq` on, output included, from the disk: one at least where there is one. */
+  stored(fromSeq: number): Event[] { return this.#journal.some(Math.max(1, fromSeq)); }
 
   /** Calls back with each new event until the returned function is called. */
   follow(onEvent: (event: Event) => void): () => void {

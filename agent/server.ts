@@ -73,7 +73,7 @@ function pump(call: Out, log: RunLog, fromSeq: number, wanted: (event: Event) =>
     if (!call.write({ event: eventToWire(event) })) { blocked = true; call.once('drain', () => { blocked = false; catchUp(); }); }
     sent(event);
   };
-  const catchUp = (): void => { if (next <= log.lastSeq) log.stored(next).forEach(pass); };
+  const catchUp = (): void => { while (!blocked && next <= log.lastSeq) log.stored(next).forEach(pass); };
   const unfollow = log.follow(pass);
   catchUp();
   return unfollow;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** One line at rest: number, the hash of the line before, the record, the hash of this line up to that point. */
@@ -35,10 +35,13 @@ function open<T>(text: string): (Line<T> & { hash: string }) | undefined {
   return { ...(JSON.parse(body) as Line<T>), hash };
 }
 
+/** The place of every so manieth line is kept, so that to read some costs no more than to read these. */
+const BLOCK = 64;
+
 /** Reads a journal without opening it for writing. A torn last line is left out and counted, never an error. */
-export function readJournal<T>(path: string): { records: T[]; head: string; goodBytes: number; tornBytes: number } {
+export function readJournal<T>(path: string): { records: T[]; head: string; goodBytes: number; tornBytes: number; blocks: number[] } {
   const bytes = readFileSync(path);
-  const records: T[] = [];
+  const records: T[] = [], blocks: number[] = [];
   let head = GENESIS, at = 0;
   while (at < bytes.length) {
     const end = bytes.indexOf(10, at);
@@ -48,11 +51,12 @@ export function readJournal<T>(path: string): { records: T[]; head: string; good
       break;
     }
     if (line.prev !== head || line.n !== records.length + 1) throw new JournalCorrupt(path, records.length + 1, 'the line does not follow the one before');
+    if (records.length % BLOCK === 0) blocks.push(at);
     records.push(line.at);
     head = line.hash;
     at = end + 1;
   }
-  return { records, head, goodBytes: at, tornBytes: bytes.length - at };
+  return { records, head, goodBytes: at, tornBytes: bytes.length - at, blocks };
 }
 
 /**
@@ -67,6 +71,7 @@ export class Journal<T> {
   #n: number;
   #head: string;
   #size: number;
+  readonly #blocks: number[];
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -79,13 +84,14 @@ export class Journal<T> {
       closeSync(this.#fd);
       throw error;
     }
-    const { records, head, goodBytes, tornBytes } = read;
+    const { records, head, goodBytes, tornBytes, blocks } = read;
     if (tornBytes > 0) ftruncateSync(this.#fd, goodBytes);
     this.replayed = records;
     this.tornBytes = tornBytes;
     this.#n = records.length;
     this.#head = head;
     this.#size = goodBytes;
+    this.#blocks = blocks;
     if (fstatSync(this.#fd).size === 0) this.#syncFolder();
   }
 
@@ -103,9 +109,23 @@ export class Journal<T> {
       ftruncateSync(this.#fd, this.#size);
       throw new JournalFull(this.path, error as Error);
     }
+    if (this.#n % BLOCK === 0) this.#blocks.push(this.#size);
     this.#n += 1;
     this.#size += bytes.length;
     this.#head = line.slice(-67, -3);
+  }
+
+  /** Some of the records from the given number on (1 is the first), from the disk: one at least where there is one. Throws JournalCorrupt. */
+  some(from: number): T[] {
+    const block = Math.floor((from - 1) / BLOCK), begin = this.#blocks[block];
+    if (begin === undefined || from > this.#n) return [];
+    const bytes = Buffer.alloc((this.#blocks[block + 1] ?? this.#size) - begin);
+    for (let done = 0, got = 1; done < bytes.length && got > 0; done += got) got = readSync(this.#fd, bytes, done, bytes.length - done, begin + done);
+    return bytes.toString('utf8').split('\n').slice(0, -1).map((text, at) => {
+      const line = open<T>(text), n = block * BLOCK + at + 1;
+      if (line?.n !== n) throw new JournalCorrupt(this.path, n, 'the line does not match its own hash');
+      return line.at;
+    }).slice(from - 1 - block * BLOCK);
   }
 
   close(): void { closeSync(this.#fd); }
