@@ -37,7 +37,7 @@ module.exports = {
     owned('one-door-execa', 'execa: the host.', '^node_modules/execa/', '^agent/host/', '^node_modules/'),
     owned('one-door-processes', 'Processes start in the host only.', '^(node:)?(child_process|worker_threads|cluster)$', '^agent/host/', '^node_modules/'),
     owned('one-door-files', 'Files: the host, the journal, the agent\'s own state folder, the coordinator\'s readers and store.', '^(node:)?fs(/promises)?$',
-      '^agent/host/', '^proto/journal\\.ts$', '^agent/(main|enrol|dispatcher|lease|leftovers)\\.ts$', '^coordinator/(commands|store|pki|input)/', '^node_modules/'),
+      '^agent/host/', '^proto/journal\\.ts$', '^agent/(main|enrol|dispatcher|lease|leftovers|policy)\\.ts$', '^coordinator/(commands|store|pki|input)/', '^node_modules/'),
     { name: 'planning-is-pure', comment: 'Site, runbook, expression, values and plan take texts and give values.', severity: 'error',
       from: { path: '^coordinator/(site|runbook|expression|values|plan[^/]*)\\.ts$' }, to: { path: '^(node:)?(fs|fs/promises|http|https|http2)$|^coordinator/((link|run)\\.ts$|(store|commands)/)' } },
   ],

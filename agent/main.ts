@@ -6,7 +6,9 @@ import release from '../generated/version.json' with { type: 'json' };
 import type { Json } from '../proto/events.ts';
 import { Dispatcher, type Worker } from './dispatcher.ts';
 import type { Health } from './health/health.ts';
+import { notifySystemd } from './host/notify.ts';
 import { LeaseKeeper } from './lease.ts';
+import { addLocalCommands } from './local.ts';
 import { POLICY_FILE, PolicyKeeper } from './policy.ts';
 import { serve, type Tls } from './server.ts';
 
@@ -57,6 +59,7 @@ async function startServing({ state, certs, listen, policy: policyFile }: ServeO
   const tls = readTls(certs);
   const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile);
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
+  const tellSystemd = async (): Promise<unknown> => await notifySystemd(process.env, async () => (await import('./host/actor.ts')).openActor());
   const dispatcher = new Dispatcher(host, state, workUnder(policy));
   try {
     const { port } = await serve({
@@ -64,9 +67,11 @@ async function startServing({ state, certs, listen, policy: policyFile }: ServeO
       operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy),
     }, tls, listen);
     console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
-  console.log(`policy: ${(await policy.current()).item.reason}`);
+    console.log(`policy: ${(await policy.current()).item.reason}`);
+    await tellSystemd();
   } catch (error) {
     // A host that was cut off goes back all the same: its own address may be what the change took away.
+    if (dispatcher.busy) await tellSystemd(); // it is at work: a start that takes too long would be ended
     while (dispatcher.busy) await new Promise((resolve) => { setTimeout(resolve, 500); });
     throw error;
   }
@@ -87,9 +92,11 @@ export async function main(argv: string[]): Promise<number> {
       // Whatever may be under way goes on from the journal at the next start; nothing waits for it here.
       process.exit(0);
     });
+  let exitCode = 0;
+  addLocalCommands(program, (code) => { exitCode = code; });
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return 0;
+    return exitCode;
   } catch (error) {
     const code = (error as { exitCode?: number; code?: string }).code ?? '';
     if (code.startsWith('commander.')) return (error as { exitCode: number }).exitCode === 0 ? 0 : 2;

@@ -1,6 +1,7 @@
 // Writes generated/*.json: what the one file carries instead of reading it from disk at run time.
 //   descriptor.json  the contract, for proto/wire.ts (proto-loader reads paths; a packed file has none)
 //   runbooks.json    every file under runbooks/, by its path there
+//   unit.json        the agent's unit and settings, for tandem agent install
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import protobuf from 'protobufjs';
@@ -22,6 +23,9 @@ for (const entry of readdirSync(join(root, 'runbooks'), { recursive: true, withF
 }
 const sorted = Object.fromEntries(Object.entries(runbooks).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync(join(out, 'runbooks.json'), JSON.stringify(sorted));
+
+const ofUnit = (name: string): string => readFileSync(join(root, 'packaging/systemd', name), 'utf8');
+writeFileSync(join(out, 'unit.json'), JSON.stringify({ unit: ofUnit('tandem-agent.service'), settings: ofUnit('agent.env') }));
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 writeFileSync(join(out, 'version.json'), JSON.stringify({ version }));

@@ -49,6 +49,7 @@ export const COMMANDS: readonly Form[] = [
   // packages
   read(RPM, 'rpm(8) of rpm 4.11: -q, --qf', 'rpm', '-q', '--qf', /%\{[^\0]*/, { many: NAME }),
   read(RPM, 'rpm(8) of rpm 4.11: -qa, --qf', 'rpm', '-qa', '--qf', /%\{[^\0]*/),
+  read(RPM, 'rpm(8) of rpm 4.11: -qf, --qf', 'rpm', '-qf', '--qf', /%\{[^\0]*/, PATH),
   read(RPM, 'rpm(8) of rpm 4.11, verify options', 'rpm', '-V', '--nodeps', '--noscripts', { many: NAME }),
   act(RPM, 'rpm(8) of rpm 4.11: -e', 'rpm', '-e', { many: NAME }),
   act(YUM, 'yum(8) of yum 3.4.3: -y, install; "Specifying package names" for name-version globs', 'yum', '-y', 'install', { many: PACKAGE }),
@@ -59,6 +60,8 @@ export const COMMANDS: readonly Form[] = [
   // services
   read(SYSTEMD, 'systemctl(1) of systemd 208: show, -p once a property', 'systemctl', 'show', ...SHOW, { many: NAME }),
   act(SYSTEMD, 'systemctl(1) of systemd 208', 'systemctl', /enable|disable|start|stop|mask|unmask/, { many: NAME }),
+  act(SYSTEMD, 'systemctl(1) of systemd 208: daemon-reload', 'systemctl', 'daemon-reload'),
+  act(SYSTEMD, 'systemd-notify(1) of systemd 208: --pid, VARIABLE=VALUE', 'systemd-notify', /--pid=[0-9]+/, { many: /READY=1|WATCHDOG=1/ }),
   // identity and sockets
   read('hostname 3.13', 'hostname(1)', 'hostname', '-f'),
   read('iproute 3.10.0', 'ip(8), ip-address(8): -o', 'ip', '-o', 'addr'),

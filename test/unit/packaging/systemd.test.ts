@@ -27,7 +27,18 @@ test('the unit uses nothing newer than systemd 208', () => {
   expect(directives(unit).length).toBeGreaterThan(5);
 });
 
+const service = Object.fromEntries(directives(unit).filter(([section]) => section === 'Service').map(([, name, value]) => [name, value]));
+
+test('systemd waits for the agent to be ready and watches it; its memory, which may hold a secret, goes into no core', () => {
+  expect(service).toMatchObject({ Type: 'notify', WatchdogSec: '120', NotifyAccess: 'all', LimitCORE: '0' });
+});
+
+test('the settings that come with it are those that the unit has without them', () => {
+  const settings = readFileSync(new URL('../../../packaging/systemd/agent.env', import.meta.url), 'utf8');
+  const listen = settings.split('\n').find((line) => line.startsWith('TANDEM_LISTEN='));
+  expect(service).toMatchObject({ Environment: listen, EnvironmentFile: '-/etc/tandem/agent.env', ExecStart: expect.stringContaining('--listen ${TANDEM_LISTEN}') as string });
+});
+
 test('a restart of the agent kills nothing that the agent started, and it always comes back', () => {
-  const service = Object.fromEntries(directives(unit).filter(([section]) => section === 'Service').map(([, name, value]) => [name, value]));
   expect(service).toMatchObject({ KillMode: 'process', Restart: 'always', StartLimitInterval: '0' });
 });

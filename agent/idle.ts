@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import type { Event } from '../proto/events.ts';
+import { readJournal } from '../proto/journal.ts';
+import type { Probe } from './host/host.ts';
+import type { Lease } from './lease.ts';
+
+/** Reads only: it may run beside a working agent. */
+type Look = Pick<Probe, 'list' | 'readFile' | 'stat'>;
+
+/** Why each run is still on this host, one line a run; none: the agent may be restarted. */
+export async function runsHere(stateDir: string, look: Look, nowMs: number = Date.now()): Promise<string[]> {
+  const runs = await look.list(join(stateDir, 'runs'));
+  const lines = (await Promise.all(runs.map(async (run) => await unfinished(stateDir, run, look)))).filter((line) => line !== undefined);
+  const text = await look.readFile(join(stateDir, 'lease.json'));
+  const lease = text === undefined ? undefined : JSON.parse(text) as Lease;
+  // Between two stages a run has nothing on the host but its lease; a lapsed one is what a vanished coordinator left.
+  if (lease !== undefined && lease.run !== '' && lease.expiresMs > nowMs) lines.push(`run ${lease.run} of ${lease.owner} holds this host`);
+  return lines;
+}
+
+async function unfinished(stateDir: string, run: string, look: Look): Promise<string | undefined> {
+  const path = join(stateDir, 'runs', run, 'journal.jsonl');
+  if (await look.stat(path) === undefined) return undefined;
+  const open = new Map<string, string>();
+  for (const event of readJournal<Event>(path).records) {
+    if (event.kind === 'accepted') open.set(event.command, event.step);
+    if (event.kind === 'finished') open.delete(event.command);
+  }
+  return open.size === 0 ? undefined : `run ${run} has no result yet of ${[...open.values()].join(', ')}`;
+}

@@ -1,0 +1,51 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openProbe } from '../../../agent/host/probe.ts';
+import { runsHere } from '../../../agent/idle.ts';
+import { LeaseKeeper } from '../../../agent/lease.ts';
+import { RunLog } from '../../../agent/runlog.ts';
+
+let state: string;
+beforeEach(() => { state = mkdtempSync(join(tmpdir(), 'tandem-idle-')); });
+afterEach(() => { rmSync(state, { recursive: true }); });
+
+const look = async (nowMs?: number): Promise<string[]> => await runsHere(state, openProbe(), nowMs);
+function begin(run: string): RunLog {
+  const log = new RunLog(state, run);
+  log.record('c1', 'S1', { kind: 'accepted', operation: 'host.asserted', args: {}, mode: 'apply', batch: 'b', timeoutS: 1, attempt: 1, needsSecrets: false, fence: 1 });
+  return log;
+}
+
+test('a host that never had a run is idle, also without a state folder', async () => {
+  expect(await look()).toEqual([]);
+  expect(await runsHere(join(state, 'nowhere'), openProbe())).toEqual([]);
+});
+
+test('a run is here from the first accepted command to the last result', async () => {
+  const log = begin('r1');
+  expect(await look()).toEqual(['run r1 has no result yet of S1']);
+  log.record('c1', 'S1', { kind: 'finished', result: 'changed', code: '', reason: '', failure: null, durationMs: 1 });
+  expect(await look()).toEqual([]);
+});
+
+test('between stages the lease keeps the host, until it lapses or is given back', async () => {
+  const leases = new LeaseKeeper(state);
+  leases.acquire('r1', 'ann', 60, false, 1000);
+  expect(await look(2000)).toEqual(['run r1 of ann holds this host']);
+  expect(await look(61_001)).toEqual([]);
+  leases.release('r1', 1);
+  expect(await look(2000)).toEqual([]);
+});
+
+test('a torn last line is left as it is, a damaged journal is told and not taken for idle', async () => {
+  begin('r1').close();
+  const path = RunLog.path(state, 'r1');
+  writeFileSync(path, '{"torn', { flag: 'a' });
+  expect(await look()).toEqual(['run r1 has no result yet of S1']);
+  expect(readFileSync(path, 'utf8'), 'not cut off: that is for its writer').toMatch(/\{"torn$/);
+  mkdirSync(join(state, 'runs', 'r2'));
+  writeFileSync(join(state, 'runs', 'r2', 'journal.jsonl'), 'nonsense\nnonsense\n');
+  await expect(look()).rejects.toThrow('does not match its own hash');
+});
