@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Event } from '../proto/events.ts';
-import { readJournal } from '../proto/journal.ts';
+import { JournalCorrupt, readJournal } from '../proto/journal.ts';
 import type { Probe } from './host/host.ts';
 import type { Lease } from './lease.ts';
 
@@ -12,19 +12,30 @@ export async function runsHere(stateDir: string, look: Look, nowMs: number = Dat
   const runs = await look.list(join(stateDir, 'runs'));
   const lines = (await Promise.all(runs.map(async (run) => await unfinished(stateDir, run, look)))).filter((line) => line !== undefined);
   const text = await look.readFile(join(stateDir, 'lease.json'));
-  const lease = text === undefined ? undefined : JSON.parse(text) as Lease;
+  const lease = text === undefined ? undefined : leaseOf(text);
+  if (lease === null) lines.push(`${join(stateDir, 'lease.json')} is damaged: nobody can tell whether a run holds this host`);
   // Between two stages a run has nothing on the host but its lease; a lapsed one is what a vanished coordinator left.
-  if (lease !== undefined && lease.run !== '' && lease.expiresMs > nowMs) lines.push(`run ${lease.run} of ${lease.owner} holds this host`);
+  if (lease !== undefined && lease !== null && lease.run !== '' && lease.expiresMs > nowMs) lines.push(`run ${lease.run} of ${lease.owner} holds this host`);
   return lines;
+}
+
+/** Null where the file is damaged. */
+function leaseOf(text: string): Lease | null {
+  try { return JSON.parse(text) as Lease; } catch { return null; }
 }
 
 async function unfinished(stateDir: string, run: string, look: Look): Promise<string | undefined> {
   const path = join(stateDir, 'runs', run, 'journal.jsonl');
   if (await look.stat(path) === undefined) return undefined;
   const open = new Map<string, string>();
-  for (const event of readJournal<Event>(path).records) {
-    if (event.kind === 'accepted') open.set(event.command, event.step);
-    if (event.kind === 'finished') open.delete(event.command);
+  try {
+    for (const event of readJournal<Event>(path).records) {
+      if (event.kind === 'accepted') open.set(event.command, event.step);
+      if (event.kind === 'finished') open.delete(event.command);
+    }
+  } catch (error) {
+    if (!(error instanceof JournalCorrupt)) throw error;
+    return `run ${run}: ${error.message}`; // the agent leaves it alone; a person must look, or move it away
   }
   return open.size === 0 ? undefined : `run ${run} has no result yet of ${[...open.values()].join(', ')}`;
 }

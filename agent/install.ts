@@ -21,12 +21,18 @@ export async function install(host: Host, payload: Payload): Promise<string[]> {
     await host.writeFile(SETTINGS, payload.settings, { ...ROOT, mode: 0o600 });
     done.push(`${SETTINGS}: settings, as they come`);
   }
-  if (await host.readFile(UNIT) !== payload.unit) {
+  if (await host.readFile(UNIT) !== payload.unit || !await isOf(host, UNIT, 0o644)) {
     await host.writeFile(UNIT, payload.unit, { ...ROOT, mode: 0o644 });
     done.push(`${UNIT}: unit`);
-    await host.act(['systemctl', 'daemon-reload']);
   }
+  await host.act(['systemctl', 'daemon-reload']); // each time: an earlier try may have been cut off before it
   return done;
+}
+
+/** A file of root with this mode: what another user may write, root must not run. */
+async function isOf(host: Host, path: string, mode: number): Promise<boolean> {
+  const found = await host.stat(path);
+  return found?.type === 'file' && found.mode === mode && found.uid === 0 && found.gid === 0;
 }
 
 async function folder(host: Host, path: string, mode: number): Promise<boolean> {
@@ -40,10 +46,9 @@ async function folder(host: Host, path: string, mode: number): Promise<boolean> 
 
 /** A running agent keeps the old file until it is restarted: the new one is renamed into place. */
 async function program(host: Host, self: string): Promise<boolean> {
-  if (self === FILE) return false;
-  const found = await host.stat(FILE);
-  if (found?.type === 'file' && found.mode === 0o755 && await host.sha256(FILE) === await host.sha256(self)) return false;
+  if (await isOf(host, FILE, 0o755) && (self === FILE || await host.sha256(FILE) === await host.sha256(self))) return false;
   const fresh = `${FILE}.new`;
+  await host.remove(fresh); // of a try that was cut off
   await host.copy(self, fresh, { ...ROOT, mode: 0o755 });
   await host.move(fresh, FILE);
   return true;

@@ -6,6 +6,7 @@ import release from '../generated/version.json' with { type: 'json' };
 import type { Json } from '../proto/events.ts';
 import { Dispatcher, type Worker } from './dispatcher.ts';
 import type { Health } from './health/health.ts';
+import { holdAlone } from './host/alone.ts';
 import { notifySystemd } from './host/notify.ts';
 import { LeaseKeeper } from './lease.ts';
 import { addLocalCommands } from './local.ts';
@@ -60,6 +61,7 @@ async function startServing({ state, certs, listen, policy: policyFile }: ServeO
   const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile);
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
   const tellSystemd = async (): Promise<unknown> => await notifySystemd(process.env, async () => (await import('./host/actor.ts')).openActor());
+  await holdAlone(state);
   const dispatcher = new Dispatcher(host, state, workUnder(policy));
   try {
     const { port } = await serve({

@@ -13,7 +13,7 @@ export const POLICY_FILE = '/etc/tandem/policy.yaml';
 /** What this host's agent may do (docs/policy.md). The file is read again when it has changed; one that cannot be understood allows nothing. */
 export class PolicyKeeper {
   readonly #file: string;
-  /** A file that was named, or that has been there, must stay: its loss never opens the host. */
+  /** A file that was named, or that this agent has read, must stay: its loss does not open the host until the agent is started anew. */
   #required: boolean;
   #stamp: string | undefined;
   #policy: Promise<Policy> | undefined;

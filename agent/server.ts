@@ -2,7 +2,7 @@ import {
   Server, ServerCredentials, ServerInterceptingCall, status, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Event, Json } from '../proto/events.ts';
-import { JournalFull } from '../proto/journal.ts';
+import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { agentService, commandFromWire, eventToWire, healthService, MAX_MESSAGE_BYTES } from '../proto/wire.ts';
 import { Refused, type Dispatcher } from './dispatcher.ts';
 import type { Health } from './health/health.ts';
@@ -47,7 +47,7 @@ function authorize(call: Call, method: string): Caller {
 function denial(error: unknown): { code: status; details: string } {
   if (error instanceof Denied) return { code: error.code, details: error.message };
   if (error instanceof JournalFull) return { code: status.RESOURCE_EXHAUSTED, details: error.message };
-  if (error instanceof Refused) return { code: status.FAILED_PRECONDITION, details: error.message };
+  if (error instanceof Refused || error instanceof JournalCorrupt) return { code: status.FAILED_PRECONDITION, details: error.message };
   if (error instanceof TypeError || error instanceof SyntaxError) return { code: status.INVALID_ARGUMENT, details: error.message };
   console.error(error);
   return { code: status.INTERNAL, details: 'the agent failed to answer; its own log says why' };
@@ -73,7 +73,9 @@ function pump(call: Out, log: RunLog, fromSeq: number, wanted: (event: Event) =>
     if (!call.write({ event: eventToWire(event) })) { blocked = true; call.once('drain', () => { blocked = false; catchUp(); }); }
     sent(event);
   };
-  const catchUp = (): void => { while (!blocked && next <= log.lastSeq) log.stored(next).forEach(pass); };
+  const catchUp = (): void => {
+    try { while (!blocked && next <= log.lastSeq) log.stored(next).forEach(pass); } catch (error) { unfollow(); call.emit('error', denial(error)); }
+  };
   const unfollow = log.follow(pass);
   catchUp();
   return unfollow;

@@ -74,6 +74,7 @@ static char *candidate(int n, char *folder, char **environment, u64 user) {
   char *named = variable(environment, n == 0 ? "TANDEM_RUNTIME_DIR" : n == 2 ? "XDG_CACHE_HOME" : "HOME");
   if (n >= 4) return put_number(put(put(folder, shared[n - 4]), "/tandem-"), user);
   if (n == 1) return user == 0 ? put(folder, "/var/cache/tandem") : NULL;
+  if (user == 0 && (n == 2 || n == 3)) return NULL; /* a home may be another user's, who could exchange what is in it */
   if (!named || named[0] != '/' || length(named) > MAX_FOLDER) return NULL;
   char *end = put(folder, named);
   if (n == 0) return end;
@@ -90,7 +91,7 @@ i64 unpack(char *folder, const struct carried *carried, char **environment, cons
       if (made_private(folder)) loader = fill(folder, carried, random);
     }
     if (loader < 0 && n == 0) {
-      put(put(folder, "/opt/tandem/lib/"), config.id); /* where the RPM has put them; never made here */
+      put(put(folder, "/opt/tandem/lib/"), config.id); /* where a site has put them; never made here */
       if (is_private(folder)) loader = fill(folder, carried, random);
     }
     if (loader >= 0) return loader;

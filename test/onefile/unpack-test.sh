@@ -44,7 +44,7 @@ mkdir -m 700 "$root/home" && chown 65534 "$root/home"
 same 'with a home: it starts' "$(as_nobody HOME=/home /tandem --version 2>&1)" "$version"
 yes 'in the cache there' whole "$root/home/.cache/tandem/$id"
 
-# The RPM puts the libraries into /opt/tandem/lib.
+# A site may put the libraries into /opt/tandem/lib.
 new_root rpm
 mkdir -p "$root/opt/tandem/lib/$id" && cp "$libraries"/* "$root/opt/tandem/lib/$id"
 same 'with the libraries of the RPM: it starts' "$(as_nobody /tandem --version 2>&1)" "$version"
