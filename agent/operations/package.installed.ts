@@ -25,7 +25,7 @@ export const packageInstalled = operation({
   name: 'package.installed', summary: 'Packages are installed, in the wanted version.', args, timeoutS: 3600, mayKill: false,
   describe: (a) => `install ${a.names.join(', ')}${a.version === undefined ? '' : ` in version ${a.version}`}${a.from === undefined ? '' : ` from ${a.from}`}`,
   // To yum, `ntp-perl` is a package as well as the version `perl` of ntp, and a glob stands for names too: only a plain number is surely a version.
-  touches: ({ names, version = '' }) => ({ packages: [...names, ...version === '' || /^(\d+:)?\d+\./.test(version) ? [] : names.map((name) => `${name}-${version}`)] }),
+  touches: ({ names, version = '' }) => ({ packages: [...names, ...version === '' || /^\d+\./.test(version) ? [] : names.map((name) => `${name}-${version}`)] }),
   looksAt: (a) => ({ sight: 'packages', names: a.names }),
   async check(probe, a) {
     const packages = await readPackages(probe, a.names);
