@@ -32,7 +32,7 @@ module.exports = {
     { name: 'main-is-the-top', comment: 'Nobody imports a main.ts but the entry.', severity: 'error', from: { pathNot: '^tandem\\.ts$' }, to: { path: '(^|/)main\\.ts$' } },
     { name: 'entry-is-the-top', comment: 'Nobody imports the entry.', severity: 'error', from: {}, to: { path: '^tandem\\.ts$' } },
 
-    owned('one-door-grpc', 'grpc-js: the server and the link.', '^node_modules/@grpc/grpc-js/', '^agent/server\\.ts$', '^coordinator/link\\.ts$', '^node_modules/'),
+    owned('one-door-grpc', 'grpc-js: the server and the link.', '^node_modules/@grpc/grpc-js/', '^agent/service/', '^coordinator/link\\.ts$', '^node_modules/'),
     owned('one-door-proto-loader', 'proto-loader: the wire.', '^node_modules/@grpc/proto-loader/', '^proto/wire\\.ts$', '^node_modules/'),
     owned('one-door-execa', 'execa: the host.', '^node_modules/execa/', '^agent/host/', '^node_modules/'),
     owned('one-door-processes', 'Processes start in the host only.', '^(node:)?(child_process|worker_threads|cluster)$', '^agent/host/', '^node_modules/'),

@@ -11,7 +11,7 @@ import { notifySystemd } from './host/notify.ts';
 import { LeaseKeeper } from './lease.ts';
 import { addLocalCommands } from './local.ts';
 import { POLICY_FILE, PolicyKeeper } from './policy.ts';
-import { serve, type Tls } from './server.ts';
+import { serve, type Tls } from './service/server.ts';
 
 interface ServeOptions { state: string; certs: string; listen: string; policy?: string }
 

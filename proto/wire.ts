@@ -11,6 +11,8 @@ const definition: PackageDefinition = fromJSON(descriptor as Parameters<typeof f
 /** The services of the contract, ready for grpc-js (server.addService, makeGenericClientConstructor). */
 export const agentService = definition['tandem.v1.AgentService'] as ServiceDefinition;
 export const healthService = definition['grpc.health.v1.Health'] as ServiceDefinition;
+/** There while the agent has no certificate: docs/decisions/0012-enrolment.md. */
+export const enrolmentService = definition['tandem.v1.EnrolmentService'] as ServiceDefinition;
 
 /** Messages larger than this are refused on both sides. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Dispatcher } from '../../agent/dispatcher.ts';
 import { LeaseKeeper } from '../../agent/lease.ts';
 import type { Operation } from '../../agent/operations/operation.ts';
-import { serve } from '../../agent/server.ts';
+import { serve } from '../../agent/service/server.ts';
 import { workWith } from '../../agent/worker.ts';
 import { Link, type Identity } from '../../coordinator/link.ts';
 import { createAuthority, issue, type KeyPair } from '../../coordinator/pki/certificates.ts';

@@ -34,11 +34,11 @@ const BROKEN: Record<string, [from: string, imports: string]> = {
 };
 /** Imports that keep every floor: the doors themselves, and going down. */
 const KEPT: [from: string, imports: string][] = [
-  ['tandem.ts', './agent/main.ts'], ['tandem.ts', './coordinator/main.ts'], ['agent/server.ts', '@grpc/grpc-js'], ['coordinator/link.ts', '@grpc/grpc-js'],
+  ['tandem.ts', './agent/main.ts'], ['tandem.ts', './coordinator/main.ts'], ['agent/service/calls.ts', '@grpc/grpc-js'], ['coordinator/link.ts', '@grpc/grpc-js'],
   ['proto/wire.ts', '@grpc/proto-loader'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/host/local.ts', 'execa'],
   ['agent/host/local.ts', 'node:child_process'], ['agent/operations/a.ok.ts', '../parse/text.ts'], ['agent/operations/a.ok.ts', '../host/host.ts'],
   ['agent/operations/a.ok.ts', 'zod'], ['agent/operations/catalogue.ts', './a.ok.ts'], ['agent/facts/b.ts', './a.ts'], ['agent/facts/b.ts', '../parse/text.ts'],
-  ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './server.ts'], ['coordinator/main.ts', './link.ts'],
+  ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './service/server.ts'], ['coordinator/main.ts', './link.ts'],
 ];
 const PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader', 'execa', 'zod'];
 const OTHERS = ['agent/parse/text.ts', 'scripts/docs.ts'];

@@ -1,0 +1,92 @@
+import {
+  Server, ServerCredentials, ServerInterceptingCall, status, type ServerDuplexStream, type ServerWritableStream, type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { Json } from '../../proto/events.ts';
+import { agentService, healthService, MAX_MESSAGE_BYTES } from '../../proto/wire.ts';
+import type { Dispatcher } from '../dispatcher.ts';
+import type { Health } from '../health/health.ts';
+import type { LeaseKeeper } from '../lease.ts';
+import { Denied, repeat, unary, type Message } from './calls.ts';
+import { attach, execute } from './work.ts';
+
+/** What the server hands calls on to; it holds no logic of its own. */
+export interface Services {
+  dispatcher: Dispatcher;
+  leases: LeaseKeeper;
+  health(): Promise<Health>;
+  facts(): Promise<Json>;
+  /** ListOperationsResponse as a message. */
+  operations(): Promise<Message>;
+}
+
+export interface Tls { ca: Buffer; certificate: Buffer; key: Buffer }
+
+const healthMessage = (health: Health): Message => ({
+  host: health.host, agentVersion: health.agentVersion, timeMs: health.timeMs, grade: health.grade,
+  items: health.items.map((item) => ({ subsystem: item.subsystem, grade: item.grade, reason: item.reason, valuesJson: JSON.stringify(item.values) })),
+});
+
+/** grpc.health.v1: "" and the agent's service for the host as a whole, else one subsystem. */
+async function serving(services: Services, name: string): Promise<string> {
+  if (name === '' || name === 'tandem.v1.AgentService') return 'SERVING';
+  const item = (await services.health()).items.find((each) => each.subsystem === name);
+  if (item === undefined) throw new Denied(status.NOT_FOUND, `no subsystem ${name}; tandem health lists them`);
+  return item.grade === 'critical' ? 'NOT_SERVING' : 'SERVING';
+}
+
+function agentHandlers(services: Services): UntypedServiceImplementation {
+  const { dispatcher, leases } = services;
+  return {
+    Execute: (call: ServerDuplexStream<Message, Message>) => { execute(services, call); },
+    Attach: (call: ServerWritableStream<Message, Message>) => { attach(services, call); },
+    Confirm: unary('Confirm', (request, { name }, peer) => {
+      const run = String(request['runId']), refusal = leases.refusal(run, Number(request['fence']));
+      if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
+      return dispatcher.confirmations.confirm({ run, command: String(request['commandId']), peer, by: name });
+    }),
+    Stop: unary('Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
+    AcquireLease: unary('AcquireLease', (request) => {
+      dispatcher.run(String(request['runId'])); // refuses a run id that is not one
+      const { granted, lease } = leases.acquire(String(request['runId']), String(request['owner']), Math.min(Number(request['ttlS']) || 60, 86_400), Boolean(request['takeOver']));
+      return { granted, fence: granted ? lease.fence : 0, holderOwner: lease.owner, holderRunId: lease.run, expiresMs: lease.expiresMs };
+    }),
+    ReleaseLease: unary('ReleaseLease', (request) => ({ released: leases.release(String(request['runId']), Number(request['fence'])) })),
+    GetHealth: unary('GetHealth', async () => ({ health: healthMessage(await services.health()) })),
+    WatchHealth: (call: ServerWritableStream<Message, Message>) => {
+      const everyS = Math.min(Math.max(Number(call.request['everyS']) || 5, 1), 3600);
+      repeat(call, 'WatchHealth', everyS, async () => { call.write({ health: healthMessage(await services.health()) }); });
+    },
+    GetFacts: unary('GetFacts', async () => ({ factsJson: JSON.stringify(await services.facts()) })),
+    ListOperations: unary('ListOperations', () => services.operations()),
+  };
+}
+
+function healthHandlers(services: Services): UntypedServiceImplementation {
+  return {
+    Check: unary('Check', async (request) => ({ status: await serving(services, String(request['service'])) })),
+    Watch: (call: ServerWritableStream<Message, Message>) => {
+      let last = '';
+      repeat(call, 'Watch', 5, async () => {
+        const now = await serving(services, String(call.request['service'])).catch(() => 'SERVICE_UNKNOWN');
+        if (now !== last) call.write({ status: now });
+        last = now;
+      });
+    },
+  };
+}
+
+/** Starts listening; resolves with the port. mTLS only: no certificate of the site's CA, no connection. */
+export async function serve(services: Services, tls: Tls, address: string): Promise<{ port: number; close(): Promise<void> }> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.max_concurrent_streams': 100,
+    interceptors: [(_method, call) => { services.dispatcher.confirmations.hear(call.getPeer()); return new ServerInterceptingCall(call); }],
+  });
+  server.addService(agentService, agentHandlers(services));
+  server.addService(healthService, healthHandlers(services));
+  const credentials = ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.certificate }], true);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => { if (error === null) resolve(bound); else reject(error); });
+  });
+  return { port, close: () => new Promise((resolve) => { server.tryShutdown(() => { resolve(); }); }) };
+}
