@@ -22,11 +22,11 @@ export function codeText({ fingerprint, secret }: Code): string {
 /** Reads it again, in small or capital letters, with or without dashes and spaces. A string says what is wrong with it. */
 export function codeOf(text: string): Code | string {
   const letters = text.toUpperCase().replace(/[\s-]/g, '');
-  const bad = [...letters].find((letter) => !ALPHABET.includes(letter));
+  const bad = Array.from(letters).find((letter) => !ALPHABET.includes(letter));
   if (bad !== undefined) return `"${bad}" is in no code`;
   const bytes = Buffer.alloc(FINGERPRINT_BYTES + SECRET_BYTES + SUM_BYTES);
   if (letters.length !== Math.ceil((bytes.length * 8) / 5)) return `it has ${String(letters.length)} letters, a code has ${String(Math.ceil((bytes.length * 8) / 5))}`;
-  const bits = [...letters].map((letter) => ALPHABET.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const bits = Array.from(letters).map((letter) => ALPHABET.indexOf(letter).toString(2).padStart(5, '0')).join('');
   bytes.forEach((_, at) => { bytes[at] = Number.parseInt(bits.slice(at * 8, at * 8 + 8), 2); });
   const body = bytes.subarray(0, -SUM_BYTES);
   if (!sumOf(body).equals(bytes.subarray(-SUM_BYTES))) return 'a letter is wrong: its check sum does not hold';

@@ -38,7 +38,7 @@ const KEPT: [from: string, imports: string][] = [
   ['proto/wire.ts', '@grpc/proto-loader'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/host/local.ts', 'execa'],
   ['agent/host/local.ts', 'node:child_process'], ['agent/operations/a.ok.ts', '../parse/text.ts'], ['agent/operations/a.ok.ts', '../host/host.ts'],
   ['agent/operations/a.ok.ts', 'zod'], ['agent/operations/catalogue.ts', './a.ok.ts'], ['agent/facts/b.ts', './a.ts'], ['agent/facts/b.ts', '../parse/text.ts'],
-  ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './service/server.ts'], ['coordinator/main.ts', './link.ts'],
+  ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './service/server.ts'], ['coordinator/main.ts', './link.ts'], ['agent/service/server.ts', './calls.ts'],
 ];
 const PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader', 'execa', 'zod'];
 const OTHERS = ['agent/parse/text.ts', 'scripts/docs.ts'];

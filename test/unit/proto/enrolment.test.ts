@@ -15,10 +15,10 @@ describe('the one-time code', () => {
 
   it('tells a letter that was mistyped, before anything is dialled', () => {
     fc.assert(fc.property(codes, fc.nat(78), fc.integer({ min: 1, max: 31 }), (code, at, by) => {
-      const letters = [...codeText(code).replaceAll('-', '')], alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+      const letters = Array.from(codeText(code).replaceAll('-', '')), alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
       letters[at] = alphabet[(alphabet.indexOf(letters[at] ?? '') + by) % 32] ?? '';
       expect(codeOf(letters.join(''))).toBe('a letter is wrong: its check sum does not hold');
-    }), { numRuns: 300 });
+    }), { numRuns: 300, seed: 1 });
   });
 
   it.each([['', 'it has 0 letters, a code has 80'], ['ABC', 'it has 3 letters, a code has 80'], ['AB1', '"1" is in no code']])('says what is wrong with %j', (text, why) => {
