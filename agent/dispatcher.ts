@@ -1,14 +1,15 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
 import { StepError } from '../proto/errors.ts';
-import { isGood, type EventKind } from '../proto/events.ts';
+import type { EventKind } from '../proto/events.ts';
 import { JournalCorrupt } from '../proto/journal.ts';
 import { createScrubber, type Scrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
 import type { Emit, Outcome } from './outcome.ts';
 import { RunLog, type Trace } from './runlog.ts';
+import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } from './runs.ts';
 
 /** A command that cannot be taken at all; nothing is journaled for it. */
 export class Refused extends Error {}
@@ -24,6 +25,9 @@ function folderOf({ step, mode, attempt }: Command, log: RunLog): string {
   return which === 1 ? step : `${step}@${String(which)}`;
 }
 
+/** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */
+const MOST_BEHIND = 400;
+
 interface Queued { log: RunLog; command: Command }
 
 /**
@@ -37,6 +41,8 @@ export class Dispatcher {
   readonly #runs = new Map<string, RunLog>();
   readonly #queue: Queued[] = [];
   #inHand: Queued | undefined;
+  /** Commands of each run that wait or are in hand, by their ids: a plan may have ten thousand. */
+  readonly #held = new Map<string, Set<string>>();
   readonly confirmations = new Confirmations((id) => this.known(id));
   /** Set when the journal could not be written: no new work from then on, until a restart finds room. */
   #broken: string | undefined;
@@ -45,20 +51,19 @@ export class Dispatcher {
     this.host = host;
     this.stateDir = stateDir;
     this.#worker = worker;
-    const folder = join(stateDir, 'runs');
-    for (const run of existsSync(folder) ? readdirSync(folder).sort() : []) if (existsSync(RunLog.path(stateDir, run))) this.#reopen(run);
+    for (const run of runIds(stateDir)) this.#reopen(run);
     // A host that may be cut off is seen to before any other run goes on.
     this.#queue.sort((a, b) => Number(this.#isArmed(b)) - Number(this.#isArmed(a)));
     this.#start();
   }
 
-  /** At a start: a run with work left is taken up, another one stays on disk until it is asked for; a damaged one is told and left alone. */
+  /** At a start: a run with work left is taken up, another one stays on disk until it is asked for, unread where it is marked as closed; a damaged one is told and left alone. */
   #reopen(run: string): void {
+    if (closedRun(this.stateDir, run) !== undefined) return;
     try {
       const log = this.run(run);
       if (log.unfinished) { this.#takeUp(log); return; }
-      log.close();
-      this.#runs.delete(run);
+      this.#putAway(log);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       console.error(error.message);
@@ -77,6 +82,7 @@ export class Dispatcher {
         if (error instanceof JournalCorrupt) throw new Refused(error.message);
         throw error;
       }
+      for (const other of this.#runs.values()) if (this.#isIdle(other)) this.#putAway(other);
       this.#runs.set(id, log);
     }
     return log;
@@ -88,7 +94,37 @@ export class Dispatcher {
   }
 
   /** Whether commands of this run are still waiting or in hand. */
-  pending(run: string): boolean { return [this.#inHand, ...this.#queue].some((entry) => entry?.log.run === run); }
+  pending(run: string): boolean { return this.#held.has(run); }
+
+  /** Every run here, oldest first. */
+  list(): RunInfo[] { return listRuns(this.stateDir, this.#runs); }
+
+  /** Takes an ended run off this host, with its saved copies; `holder` is the run that has the lease. */
+  remove(id: string, holder: string): { removed: boolean; reason: string } {
+    const no = (reason: string): { removed: boolean; reason: string } => ({ removed: false, reason });
+    if (id === holder) return no(`run ${id} holds this host`);
+    let log: RunLog | undefined;
+    try { log = this.known(id); } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return no(`whether it ended cannot be told: ${error.message}`);
+    }
+    if (log === undefined) return no(`this host has no run ${id}`);
+    if (log.unfinished) return no(`run ${id} is not finished`);
+    if (!this.#isIdle(log)) return no(`run ${id} is being read`);
+    this.#putAway(log);
+    removeFolder(this.stateDir, id);
+    return { removed: true, reason: '' };
+  }
+
+  /** Nothing of it waits, nothing has no result, nobody listens. */
+  #isIdle(log: RunLog): boolean { return !log.unfinished && !this.pending(log.run) && !log.followed; }
+
+  /** An idle run stays on disk until it is asked for: a long life must not end with every run there was in memory. */
+  #putAway(log: RunLog): void {
+    markClosed(this.stateDir, log);
+    log.close();
+    this.#runs.delete(log.run);
+  }
 
   /** Takes a command into its run's journal and the queue. Throws Refused, JournalFull. */
   submit(command: Command): Trace {
@@ -101,7 +137,7 @@ export class Dispatcher {
       const { operation, args, mode, batch, timeoutS, attempt, fence } = command;
       log.record(command.id, command.step, { kind: 'accepted', operation, args, mode, batch, timeoutS, attempt, needsSecrets: Object.keys(command.secrets).length > 0, fence });
       this.#enqueue({ log, command });
-    } else if (trace.finished === undefined && !this.#isQueued(command.id)) {
+    } else if (trace.finished === undefined && this.#held.get(command.run)?.has(command.id) !== true) {
       this.#enqueue({ log, command });
     }
     const now = log.commands.get(command.id);
@@ -113,17 +149,30 @@ export class Dispatcher {
   stop(run: string, reason: string): { stepInHand: string; skipped: number } {
     const log = this.known(run);
     if (log === undefined) return { stepInHand: '', skipped: 0 };
-    const attempt = Math.max(1, ...[...log.commands.values()].map((trace) => trace.accepted.attempt));
+    const attempt = [...log.commands.values()].reduce((highest, { accepted }) => Math.max(highest, accepted.attempt), 1);
     log.record('', '', { kind: 'stopped', reason, attempt });
     const skipped = this.#queue.filter((entry) => entry.log === log).length;
     return { stepInHand: this.#inHand?.log === log ? this.#inHand.command.step : '', skipped };
   }
 
-  #isQueued(id: string): boolean { return [this.#inHand, ...this.#queue].some((entry) => entry?.command.id === id); }
-
   #enqueue(entry: Queued): void {
-    this.#queue.push(entry);
+    this.#push(entry);
     this.#start();
+  }
+
+  #push(entry: Queued): void {
+    const { run } = entry.log, held = this.#held.get(run);
+    this.#queue.push(entry);
+    if (held === undefined) this.#held.set(run, new Set([entry.command.id]));
+    else held.add(entry.command.id);
+  }
+
+  #letGo({ log, command }: Queued): void {
+    const held = this.#held.get(log.run);
+    held?.delete(command.id);
+    if (held?.size !== 0) return;
+    this.#held.delete(log.run);
+    if (!log.unfinished) markClosed(this.stateDir, log);
   }
 
   #isArmed({ log, command }: Queued): boolean { return log.commands.get(command.id)?.armed !== undefined; }
@@ -138,7 +187,7 @@ export class Dispatcher {
       if (finished !== undefined) continue;
       if (accepted.needsSecrets && armed === undefined) break;
       const { run, step, operation, args, mode, batch, timeoutS, attempt, fence } = accepted;
-      this.#queue.push({ log, command: { id, run, step, operation, args, mode, batch, timeoutS, attempt, fence, planDigest: '', secrets: {} } });
+      this.#push({ log, command: { id, run, step, operation, args, mode, batch, timeoutS, attempt, fence, planDigest: '', secrets: {} } });
     }
   }
 
@@ -151,8 +200,10 @@ export class Dispatcher {
         this.#broken = `the agent's journal cannot be written (${(error as Error).message}); free space on ${this.stateDir} and restart the agent`;
         console.error(this.#broken);
         this.#queue.length = 0;
+        this.#held.clear();
       }
       this.#inHand = undefined;
+      this.#letGo(entry);
       await nextTurn(); // commands that fail at once would leave no turn to those who ask
     }
   }
@@ -162,11 +213,8 @@ export class Dispatcher {
     if (log.commands.get(command.id)?.checked?.satisfied === false) return undefined; // begun in an earlier life: half a change is not left behind
     if (log.stopped !== undefined && command.attempt <= log.stopped.attempt) return `stopped: ${log.stopped.reason}`;
     if (command.mode === 'check') return undefined;
-    for (const { accepted, finished } of log.commands.values()) {
-      if (accepted.batch !== command.batch || accepted.mode !== command.mode || finished === undefined) continue;
-      if (!isGood(finished.result, accepted.mode) && finished.result !== 'skipped') return `${accepted.step} before it ended as ${finished.result}`;
-    }
-    return undefined;
+    const failed = log.failedIn(command.batch, command.mode);
+    return failed === undefined ? undefined : `${failed.step} before it ended as ${failed.result}`;
   }
 
   async #carryOut({ log, command }: Queued): Promise<void> {
@@ -181,7 +229,7 @@ export class Dispatcher {
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
       const folder = join(this.stateDir, 'runs', log.run, 'steps', folderOf(command, log));
-      const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
+      const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.slice(0, MOST_BEHIND).map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
       finish({ code: '', failure: null, ...outcome });
     } catch (error) {
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);

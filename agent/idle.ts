@@ -3,6 +3,7 @@ import type { Event } from '../proto/events.ts';
 import { JournalCorrupt, readJournal } from '../proto/journal.ts';
 import type { Probe } from './host/host.ts';
 import type { Lease } from './lease.ts';
+import { openSteps, parsed } from './runs.ts';
 
 /** Reads only: it may run beside a working agent. */
 type Look = Pick<Probe, 'list' | 'readFile' | 'stat'>;
@@ -26,16 +27,14 @@ function leaseOf(text: string): Lease | null {
 
 async function unfinished(stateDir: string, run: string, look: Look): Promise<string | undefined> {
   const path = join(stateDir, 'runs', run, 'journal.jsonl');
-  if (await look.stat(path) === undefined) return undefined;
-  const open = new Map<string, string>();
-  try {
-    for (const event of readJournal<Event>(path).records) {
-      if (event.kind === 'accepted') open.set(event.command, event.step);
-      if (event.kind === 'finished') open.delete(event.command);
-    }
-  } catch (error) {
+  const journal = await look.stat(path);
+  if (journal === undefined) return undefined;
+  const marker = await look.readFile(join(stateDir, 'runs', run, 'closed.json'));
+  if (marker !== undefined && parsed(marker)?.sizeBytes === journal.sizeBytes) return undefined;
+  let open: string[];
+  try { open = openSteps(readJournal<Event>(path).records); } catch (error) {
     if (!(error instanceof JournalCorrupt)) throw error;
     return `run ${run}: ${error.message}`; // the agent leaves it alone; a person must look, or move it away
   }
-  return open.size === 0 ? undefined : `run ${run} has no result yet of ${[...open.values()].join(', ')}`;
+  return open.length === 0 ? undefined : `run ${run} has no result yet of ${open.join(', ')}`;
 }

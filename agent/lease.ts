@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, openSync, writeSync, f
 import { join } from 'node:path';
 
 export interface Lease { run: string; owner: string; fence: number; expiresMs: number }
+/** `fence` 0 asks for a new number; any other renews under it. */
+export interface Wish { run: string; owner: string; ttlS: number; takeOver: boolean; fence: number }
 export interface Grant { granted: boolean; lease: Lease }
 
 const NONE: Lease = { run: '', owner: '', fence: 0, expiresMs: 0 };
@@ -21,14 +23,15 @@ export class LeaseKeeper {
 
   get current(): Lease { return this.#lease; }
 
-  /** The same run and owner renews and keeps its number; a free lease is granted; a lapsed one of another run only with takeOver. */
-  acquire(run: string, owner: string, ttlS: number, takeOver: boolean, nowMs: number = Date.now()): Grant {
-    const { run: heldBy, owner: heldOwner, fence, expiresMs } = this.#lease;
-    const renewing = heldBy === run && heldOwner === owner;
-    const lapsed = expiresMs <= nowMs;
-    if (heldBy !== '' && !renewing && !(lapsed && takeOver)) return { granted: false, lease: this.#lease };
-    this.#keep({ run, owner, fence: renewing ? fence : fence + 1, expiresMs: nowMs + ttlS * 1000 });
-    return { granted: true, lease: this.#lease };
+  /**
+   * A free lease is granted, and a lapsed one of another run or owner with takeOver. The holder renews it under its number;
+   * without one (`fence` 0: it begins, or goes on after a crash) it gets a new number, which fences an earlier self out.
+   */
+  acquire({ run, owner, ttlS, takeOver, fence }: Wish, nowMs: number = Date.now()): Grant {
+    const held = this.#lease, own = held.run === run && held.owner === owner;
+    const granted = fence === 0 ? held.run === '' || own || (takeOver && held.expiresMs <= nowMs) : own && fence === held.fence;
+    if (granted) this.#keep({ run, owner, fence: fence === 0 ? held.fence + 1 : fence, expiresMs: nowMs + ttlS * 1000 });
+    return { granted, lease: this.#lease };
   }
 
   release(run: string, fence: number): boolean {

@@ -1,23 +1,8 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { bootId, startTicks } from './host/proc.ts';
+import type { Ran } from './host/host.ts';
+import { bootId, sessionOf, startTicks } from './host/proc.ts';
+import { endedAs } from './host/process.ts';
+import { marked, sessionEnd, withArgv } from './host/session.ts';
 import type { Trace } from './runlog.ts';
-
-/** Processes that carry the command's mark: started for it, or children of one that was. */
-function marked(commandId: string): number[] {
-  return readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${String(pid)}/environ`, 'latin1').split('\0').includes(`TANDEM_COMMAND=${commandId}`);
-    } catch {
-      return false; // gone, or a kernel thread: not ours
-    }
-  });
-}
-
-/** The one whose pid could not be recorded. */
-function withArgv(pids: number[], argv: string[]): number | undefined {
-  const wanted = argv.join('\0');
-  return pids.find((pid) => { try { return readFileSync(`/proc/${String(pid)}/cmdline`, 'latin1').includes(wanted); } catch { return false; } });
-}
 
 /** Kills all that a command started and that goes on: what it still does would undo the way back. Gives up waiting after some seconds. */
 export async function endMarked(commandId: string): Promise<void> {
@@ -30,16 +15,21 @@ export async function endMarked(commandId: string): Promise<void> {
 }
 
 /**
- * Waits for the process that an earlier life of the agent started for this command, if it still runs. It is found by
- * pid, start time and boot, never by pid alone. Its exit status is not asked for: `check` judges what it did.
+ * Waits for the process that an earlier life of the agent started for this command, if it still runs, and for what it left
+ * running. It is found by pid, start time and boot, never by pid alone. Resolves with how it ended, where that is on record.
  */
-export async function outliveLeftover(trace: Trace, onWait: (pid: number) => void): Promise<void> {
-  const spawned = trace.spawned;
-  if (spawned?.bootId !== bootId()) return;
-  const pid = spawned.pid === 0 ? withArgv(marked(spawned.command), spawned.argv) : spawned.pid;
-  if (pid === undefined) return;
-  const ticks = spawned.pid === 0 ? startTicks(pid) : spawned.startTicks;
-  if (ticks === 0 || startTicks(pid) !== ticks) return;
-  onWait(pid);
-  while (startTicks(pid) === ticks) await new Promise((resolve) => { setTimeout(resolve, 100); });
+export async function outliveLeftover(trace: Trace, onWait: (pid: number) => void): Promise<Ran | undefined> {
+  const { spawned, applied } = trace;
+  if (spawned === undefined) return undefined;
+  if (spawned.bootId === bootId()) {
+    const leader = spawned.pid === 0 ? withArgv(marked(spawned.command), spawned.argv).map(sessionOf).find((session) => session !== 0) : spawned.pid;
+    if (leader !== undefined) {
+      const ticks = spawned.pid === 0 ? startTicks(leader) : spawned.startTicks;
+      const runs = (): boolean => ticks !== 0 && startTicks(leader) === ticks && sessionOf(leader) !== 0;
+      if (runs() || marked(spawned.command).some((pid) => sessionOf(pid) === leader)) onWait(leader);
+      while (runs()) await new Promise((resolve) => { setTimeout(resolve, 100); });
+      await sessionEnd(spawned.command, leader, spawned.argv);
+    }
+  }
+  return applied === undefined ? endedAs(spawned.argv, spawned.outputFile) : undefined;
 }

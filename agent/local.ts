@@ -1,10 +1,17 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
+import type { EnrolOptions } from './enrolment/enrol.ts';
 import unitFiles from '../generated/unit.json' with { type: 'json' };
 
 const STATE: [flags: string, description: string, value: string] = ['--state <folder>', 'the folder that serve was given', '/var/lib/tandem'];
 
-/** The subcommands that work on this host and ask nobody: install, status, idle. `exitCode` takes what is neither good nor an error. */
+function minutesOf(text: string): number {
+  const minutes = Number(text);
+  if (!/^\d+$/.test(text) || minutes < 5 || minutes > 1440) throw new InvalidArgumentError('Expected whole minutes from 5 to 1440.');
+  return minutes;
+}
+
+/** The subcommands that work on this host and ask nobody: install, enrol, status, idle. `exitCode` takes what is neither good nor an error. */
 export function addLocalCommands(program: Command, exitCode: (code: number) => void): void {
   program.command('install').description('Set this host up from the bare file: program, unit, folders and their modes. Where the RPM is installed, nothing is touched.')
     .addHelpText('after', '\nExample:\n  ./tandem agent install')
@@ -13,7 +20,23 @@ export function addLocalCommands(program: Command, exitCode: (code: number) => v
       if (process.getuid?.() !== 0) throw new Error('install needs root');
       const done = await install(openActor(), { self: process.execPath, ...unitFiles });
       console.log(done.length === 0 ? 'All is as it should be; nothing was changed.' : done.join('\n'));
-      console.log(`Next: put ca.crt, agent.crt and agent.key into /etc/tandem/pki, then: systemctl enable tandem-agent && systemctl restart tandem-agent\nTo look: ${FILE} agent status`);
+      console.log(`Next: systemctl enable tandem-agent && systemctl restart tandem-agent\nThen, where this host is not enrolled yet: ${FILE} agent enrol\nTo look: ${FILE} agent status`);
+    });
+
+  program.command('enrol').description('Make the one-time code by which this host is enrolled, or a request and its certificate by file. No key leaves this host.')
+    .option('--certs <folder>', 'the folder that serve was given', '/etc/tandem/pki')
+    .option(...STATE)
+    .option('--minutes <n>', 'how long the code is good, 5 to 1440', minutesOf, 60)
+    .option('--again', 'though this host has a certificate: it is kept as agent.crt.old', false)
+    .option('--name <host>', "this host's name in the site file; without it, its short host name")
+    .option('--request <file>', 'write a certificate signing request to this file; the certificate that is here stays')
+    .option('--certificate <folder>', 'install agent.crt, ca.crt and, where there is one, ca.crl of this folder')
+    .addHelpText('after', '\nExamples:\n  tandem agent enrol\n  tandem agent enrol --request /root/controller.csr\n  tandem agent enrol --certificate /root/controller')
+    .action(async (options: EnrolOptions) => {
+      process.umask(0o077);
+      const { enrol } = await import('./enrolment/enrol.ts');
+      if (options.certificate === undefined && options.request === undefined && options.again) await refuseDuringRun(options.state);
+      console.log((await enrol(options)).join('\n'));
     });
 
   program.command('status').description('Say how the agent on this host is. Exit code 0: it runs; 3: it does not.')
@@ -35,4 +58,11 @@ export function addLocalCommands(program: Command, exitCode: (code: number) => v
       console.log(lines.length === 0 ? 'no run is on this host' : lines.join('\n'));
       if (lines.length > 0) exitCode(3);
     });
+}
+
+/** Without a certificate nothing of a run goes on, not even the way back of a change that waits to be confirmed. */
+async function refuseDuringRun(state: string): Promise<void> {
+  const [{ runsHere }, { openProbe }] = await Promise.all([import('./idle.ts'), import('./host/probe.ts')]);
+  const runs = await runsHere(state, openProbe());
+  if (runs.length > 0) throw new Error(`a run is on this host (${runs.join('; ')}); enrol it again when that has ended, or by file: --request, then --certificate`);
 }

@@ -1,16 +1,19 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { Command } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import type { Json } from '../proto/events.ts';
 import { Dispatcher, type Worker } from './dispatcher.ts';
+import { refuseOpenKey } from './enrolment/key.ts';
+import { awaitEnrolment } from './enrolment/phase.ts';
 import type { Health } from './health/health.ts';
 import { holdAlone } from './host/alone.ts';
 import { notifySystemd } from './host/notify.ts';
 import { LeaseKeeper } from './lease.ts';
 import { addLocalCommands } from './local.ts';
 import { POLICY_FILE, PolicyKeeper } from './policy.ts';
+import { RevocationKeeper } from './revocation.ts';
 import { serve, type Tls } from './service/server.ts';
 
 interface ServeOptions { state: string; certs: string; listen: string; policy?: string }
@@ -23,8 +26,7 @@ function hostName(certificate: Buffer): string {
 }
 
 function readTls(folder: string): Tls {
-  const mode = statSync(join(folder, 'agent.key')).mode & 0o777;
-  if ((mode & 0o077) !== 0) throw new Error(`${join(folder, 'agent.key')} has mode 0${mode.toString(8)}: others may read it; expected 0600`);
+  refuseOpenKey(join(folder, 'agent.key'));
   return { ca: readFileSync(join(folder, 'ca.crt')), certificate: readFileSync(join(folder, 'agent.crt')), key: readFileSync(join(folder, 'agent.key')) };
 }
 
@@ -46,8 +48,8 @@ async function operations(host: string): Promise<Record<string, unknown>> {
   };
 }
 
-async function health(subject: { host: string; agentVersion: string; certificate: Buffer }, policy: PolicyKeeper): Promise<Health> {
-  return await (await import('./health/report.ts')).readHealth({ ...subject, policy: (await policy.current()).item });
+async function health(subject: { host: string; agentVersion: string; certificate: Buffer }, policy: PolicyKeeper, revocations: RevocationKeeper): Promise<Health> {
+  return await (await import('./health/report.ts')).readHealth({ ...subject, policy: (await policy.current()).item, revocations: (await revocations.current()).item });
 }
 
 async function facts(): Promise<Json> {
@@ -57,17 +59,20 @@ async function facts(): Promise<Json> {
 
 async function startServing({ state, certs, listen, policy: policyFile }: ServeOptions): Promise<void> {
   process.umask(0o077);
-  const tls = readTls(certs);
-  const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile);
-  let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
-  const tellSystemd = async (): Promise<unknown> => await notifySystemd(process.env, async () => (await import('./host/actor.ts')).openActor());
+  let ready: Promise<unknown> | undefined; // once: with it systemd's watchdog is fed from then on
+  const tellSystemd = async (): Promise<unknown> => await (ready ??= notifySystemd(process.env, async () => (await import('./host/actor.ts')).openActor()));
   await holdAlone(state);
+  const address = await awaitEnrolment({ state, certs, listen, version: release.version, ready: tellSystemd });
+  const tls = readTls(certs);
+  const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile), revocations = new RevocationKeeper(join(certs, 'ca.crl'), tls.ca, tls.certificate);
+  let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
+  await revocations.current(); // who was revoked is known before anybody is let in
   const dispatcher = new Dispatcher(host, state, workUnder(policy));
   try {
     const { port } = await serve({
-      dispatcher, leases: new LeaseKeeper(state), facts,
-      operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy),
-    }, tls, listen);
+      dispatcher, leases: new LeaseKeeper(state), revocations, facts,
+      operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy, revocations),
+    }, tls, address);
     console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
     console.log(`policy: ${(await policy.current()).item.reason}`);
     await tellSystemd();

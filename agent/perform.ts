@@ -56,7 +56,7 @@ async function lookAgain({ operation, args, earlier }: Work, host: Host): Promis
     return await operation.check(host, args);
   } catch (error) {
     if (earlier === undefined || !(error instanceof StepError)) throw error;
-    return { result: 'unknown', reason: `begun before an interruption, and a look cannot tell what was done: ${error.message}` };
+    return { result: 'unknown', reason: `begun before an interruption, and a look cannot tell what was done: ${error.message}`, failure: error.failure ?? null };
   }
 }
 

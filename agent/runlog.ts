@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
-import type { Event, EventKind, Json } from '../proto/events.ts';
+import { isGood, type Event, type EventKind, type Json, type Mode, type Result } from '../proto/events.ts';
+import type { SignedHead } from '../proto/heads.ts';
 import { Journal } from '../proto/journal.ts';
+import { asTold } from '../proto/wire.ts';
 
 type Of<K extends EventKind['kind']> = Extract<Event, { kind: K }>;
 
@@ -20,6 +22,9 @@ export interface Trace {
   finished?: Of<'finished'>;
 }
 
+interface Finish { step: string; result: Result }
+const batchKey = (batch: string, mode: Mode): string => `${mode} ${batch}`;
+
 /**
  * Before a change (the intent with the state found, a process about to start) and before a result is sent, the line is
  * on disk. Those before it are then too: it is one file.
@@ -27,7 +32,7 @@ export interface Trace {
 function mustSync(event: Event): boolean {
   return SYNCED.includes(event.kind) || (event.kind === 'checked' && !event.satisfied);
 }
-const SYNCED: EventKind['kind'][] = ['finished', 'spawned', 'stopped', 'armed', 'confirmed', 'reverting'];
+const SYNCED: EventKind['kind'][] = ['finished', 'spawned', 'stopped', 'armed', 'confirmed', 'reverting', 'witnessed'];
 
 /** Output kept of one step, characters; what is over goes uncounted into no journal. */
 const OUTPUT_LIMIT_CHARS = 256 * 1024;
@@ -40,9 +45,16 @@ export class RunLog {
   readonly commands = new Map<string, Trace>();
   /** Commands up to this attempt are skipped, with this reason: a person stopped the run. */
   stopped: { reason: string; attempt: number } | undefined;
+  /** The coordinator's head that was kept last. */
+  witnessed: SignedHead | undefined;
   #journal: Journal<Event>;
   #live = new EventEmitter();
   #outputChars = 0;
+  readonly #open = new Set<string>();
+  readonly #failed = new Map<string, Finish>();
+  readonly #ofStep = new Map<string, Trace[]>();
+  #beganMs = 0;
+  #lastMs = 0;
 
   constructor(stateDir: string, run: string) {
     this.run = run;
@@ -53,8 +65,15 @@ export class RunLog {
   }
 
   /** Whether a command was accepted and has no result. */
-  get unfinished(): boolean { return [...this.commands.values()].some((trace) => trace.finished === undefined); }
+  get unfinished(): boolean { return this.#open.size > 0; }
+  /** Times of the first and of the last line, milliseconds since the epoch; 0 where there is none. */
+  get span(): { beganMs: number; lastMs: number } { return { beganMs: this.#beganMs, lastMs: this.#lastMs }; }
+  /** Whether somebody waits for its events. */
+  get followed(): boolean { return this.#live.listenerCount('event') > 0; }
   close(): void { this.#journal.close(); }
+
+  /** The first command of this batch that did not end well; what comes after it is skipped. */
+  failedIn(batch: string, mode: Mode): Finish | undefined { return this.#failed.get(batchKey(batch, mode)); }
 
   static path(stateDir: string, run: string): string { return join(stateDir, 'runs', run, 'journal.jsonl'); }
 
@@ -62,7 +81,7 @@ export class RunLog {
   get lastSeq(): number { return this.#journal.length; }
 
   record(command: string, step: string, kind: EventKind): Event {
-    const event: Event = { seq: this.#journal.length + 1, timeMs: Date.now(), run: this.run, command, step, ...this.#bounded(kind) };
+    const event = asTold({ seq: this.#journal.length + 1, timeMs: Date.now(), run: this.run, command, step, ...this.#bounded(kind) });
     this.#journal.append(event, mustSync(event));
     this.#index(event);
     this.#live.emit('event', event);
@@ -80,7 +99,7 @@ export class RunLog {
 
   /** The first change of this step in this run that was not undone: the state found before it, for revert. */
   changeBefore(step: string): { found: Json; attempt: number } | undefined {
-    const first = [...this.commands.values()].find((t) => t.accepted.step === step && t.accepted.mode === 'apply' && t.checked?.satisfied === false && t.finished?.result !== 'reverted');
+    const first = this.#ofStep.get(step)?.find((t) => t.accepted.mode === 'apply' && t.checked?.satisfied === false && t.finished?.result !== 'reverted');
     return first?.checked === undefined ? undefined : { found: first.checked.found, attempt: first.accepted.attempt };
   }
 
@@ -93,8 +112,10 @@ export class RunLog {
   }
 
   #index(event: Event): void {
+    if (this.#beganMs === 0) this.#beganMs = event.timeMs;
+    this.#lastMs = event.timeMs;
     if (event.kind === 'stopped') this.stopped = { reason: event.reason, attempt: event.attempt };
-    if (event.kind === 'accepted') { this.commands.set(event.command, { accepted: event }); return; }
+    if (event.kind === 'accepted') { this.#accept(event); return; }
     const trace = this.commands.get(event.command);
     if (trace === undefined) return;
     // The first intent to change stays: a later look, after an interruption, must not hide what was there before.
@@ -106,6 +127,21 @@ export class RunLog {
     if (event.kind === 'confirmed') trace.confirmed = event;
     if (event.kind === 'reverting') trace.reverting = event;
     if (event.kind === 'verified') trace.verified = event;
-    if (event.kind === 'finished') trace.finished = event;
+    if (event.kind === 'finished') this.#finish(trace, event);
+  }
+
+  #accept(event: Of<'accepted'>): void {
+    const trace: Trace = { accepted: event }, before = this.#ofStep.get(event.step);
+    this.commands.set(event.command, trace);
+    this.#open.add(event.command);
+    if (before === undefined) this.#ofStep.set(event.step, [trace]);
+    else before.push(trace);
+  }
+
+  #finish(trace: Trace, event: Of<'finished'>): void {
+    const { batch, mode, step } = trace.accepted, key = batchKey(batch, mode);
+    trace.finished = event;
+    this.#open.delete(event.command);
+    if (!isGood(event.result, mode) && event.result !== 'skipped' && !this.#failed.has(key)) this.#failed.set(key, { step, result: event.result });
   }
 }

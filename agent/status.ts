@@ -1,5 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { standingOf } from './enrolment/pending.ts';
 import { readUnits } from './facts/units.ts';
+import { certificateItem } from './health/services.ts';
 import type { Probe } from './host/host.ts';
 import { runsHere } from './idle.ts';
 
@@ -17,14 +20,18 @@ export async function agentStatus(probe: Probe, stateDir: string, version: strin
     `this file  tandem ${version}`,
     `agent      ${unit.load === 'loaded' ? `${unit.active} (${unit.sub})${running ? `, pid ${unit.mainPid}` : ''}, ${unit.enabled}` : `unit ${unit.load}`}`,
     ...(older ? ['           runs an older file than the one installed; systemctl restart tandem-agent'] : []),
-    `enrolled   ${await enrolment(probe)}`,
+    `enrolled   ${await enrolment(probe, stateDir, Date.now())}`,
     `runs       ${runs.length === 0 ? 'none on this host' : runs.join('\n           ')}`,
   ] };
 }
 
-async function enrolment(probe: Probe): Promise<string> {
+async function enrolment(probe: Probe, stateDir: string, nowMs: number): Promise<string> {
   const pem = await probe.readFile(CERTIFICATE);
-  if (pem === undefined) return `no: there is no ${CERTIFICATE}`;
-  const { subjectAltName, validTo } = new X509Certificate(pem);
-  return `as ${/URI:spiffe:\/\/([^,]+)/.exec(subjectAltName ?? '')?.[1] ?? 'nobody: the certificate names no host'}, until ${validTo}`;
+  if (pem === undefined) {
+    const standing = standingOf(await probe.readFile(join(stateDir, 'enrolment.json')), await probe.readFile(join(stateDir, 'enrolment-tries.json')), nowMs);
+    const code = { none: 'no code is open (tandem agent enrol)', expired: 'its code has expired (tandem agent enrol)', void: 'its code is void after five wrong proofs (tandem agent enrol)' };
+    return `no: there is no ${CERTIFICATE}; ${typeof standing === 'string' ? code[standing] : `a code is open until ${new Date(standing.untilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`}`;
+  }
+  const { grade, reason } = certificateItem(Buffer.from(pem), nowMs), { subjectAltName, validTo } = new X509Certificate(pem);
+  return `as ${/URI:spiffe:\/\/([^,]+)/.exec(subjectAltName ?? '')?.[1] ?? 'nobody: the certificate names no host'}, until ${validTo}${grade === 'ok' ? '' : ` (${grade}: ${reason})`}`;
 }

@@ -38,7 +38,11 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
     const parsed = operation.args.safeParse(command.args);
     if (!parsed.success) throw new StepError('invalid_args', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
     allow(operation.touches?.(parsed.data) ?? {});
-    if (trace !== undefined) await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
+    const ended = trace === undefined ? undefined : await outliveLeftover(trace, (pid) => { emit({ kind: 'progress', text: `process ${String(pid)} of an earlier try still runs; waiting for its end` }); });
+    if (ended !== undefined) {
+      emit({ kind: 'progress', text: `${ended.argv.slice(0, 3).join(' ')} of an earlier try ended ${ended.signal === '' ? `with exit code ${String(ended.exitCode)}` : `by ${ended.signal}`}` });
+      emit({ kind: 'output', stream: 'stdout', text: ended.stdout });
+    }
     let untilMs = operation.mayKill ? monotonicMs() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
     const telling: Emit = (event) => {
       // What follows any other event may be a change; a dry run makes none.
@@ -46,7 +50,7 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
       emit(event);
     };
     const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight, refuses)));
-    const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), ...(command.mode === 'revert' ? {} : { readTogether }) });
+    const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; }, endProcesses: () => endMarked(command.id) };
     try {
       return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.changeBefore(command.step)?.found, window }, host, telling);

@@ -5,7 +5,7 @@ export class Locked extends Error {
   readonly holder: string;
   readonly lapsed: boolean;
   constructor(host: string, holder: string, owner: string, lapsed: boolean) {
-    super(`${host} is held by run ${holder} of ${owner}${lapsed ? ', whose coordinator has gone' : ''}`);
+    super(holder === '' ? `${host} no longer knows this run's lease` : `${host} is held by run ${holder} of ${owner}${lapsed ? ', whose coordinator has gone' : ''}`);
     this.name = 'Locked';
     this.holder = holder;
     this.lapsed = lapsed;
@@ -29,7 +29,7 @@ export class Leases {
     this.#note = note;
   }
 
-  /** The fencing number that this host gave; 0 without a lease, which every agent refuses. */
+  /** The fencing number that this host gave; 0 without a lease, with which every agent refuses commands. */
   fence(host: string): number { return this.#fences.get(host) ?? 0; }
 
   /** Takes all, or gives back what was granted and throws Locked, Unreachable, AgentRefused. */
@@ -42,9 +42,11 @@ export class Leases {
     }
   }
 
-  /** Renews them now and then until `let`. */
-  keep(): void {
-    this.#renewal = setInterval(() => { this.#ask().catch((error: unknown) => { this.#note('', `lease not renewed: ${(error as Error).message}`); }); }, (LEASE_S * 1000) / 3);
+  /** Renews them now and then until `let`. `onLost`: a host refuses, since another coordinator has taken it. */
+  keep(onLost: (error: Locked) => void): void {
+    this.#renewal = setInterval(() => {
+      this.#ask().catch((error: unknown) => { if (error instanceof Locked) onLost(error); else this.#note('', `lease not renewed: ${(error as Error).message}`); });
+    }, (LEASE_S * 1000) / 3);
   }
 
   let(): void { clearInterval(this.#renewal); }
@@ -58,7 +60,7 @@ export class Leases {
   /** Asks every host, so that what was granted is known when one refuses. */
   async #ask(): Promise<void> {
     const asked = await Promise.allSettled(this.#hosts.map(async ({ host, link }) => {
-      const answer = await link.call('AcquireLease', this.#request);
+      const answer = await link.call('AcquireLease', { ...this.#request, fence: this.fence(host) });
       const lapsed = Number(answer['expiresMs']) < Date.now();
       if (answer['granted'] !== true) throw new Locked(host, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
       this.#fences.set(host, Number(answer['fence']));

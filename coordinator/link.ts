@@ -1,3 +1,4 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { Client, credentials, Metadata, status, type ServiceError, type ClientDuplexStream, type ClientReadableStream } from '@grpc/grpc-js';
 import type { Command } from '../proto/command.ts';
 import type { Event, Finished, Json } from '../proto/events.ts';
@@ -7,13 +8,23 @@ import { printable, printableAll } from './printable.ts';
 type Message = Record<string, unknown>;
 
 export interface Endpoint { host: string; address: string; port: number }
+/** Who is no longer to be trusted: asked at every new connection, and on open ones whenever it changed. */
+export interface RevokedAgents { revoked(serial: string): Date | undefined; watch(listener: () => void): () => void }
 /** PEM texts of the site's CA and of the caller's certificate and key. */
-export interface Identity { ca: Buffer; certificate: Buffer; key: Buffer }
+export interface Identity { ca: Buffer; certificate: Buffer; key: Buffer; revocations?: RevokedAgents }
 
 /** The host could not be reached, or broke off and did not come back in time. */
 export class Unreachable extends Error {
   readonly host: string;
   constructor(host: string, why: string) { super(`${host} cannot be reached: ${why}`); this.host = host; this.name = 'Unreachable'; }
+}
+
+/** It answers with a key of its own that no authority has signed, as an agent does before it is enrolled. */
+export class NotEnrolled extends Unreachable {
+  constructor(host: string) {
+    super(host, `it is not enrolled yet. On it: tandem agent enrol; then here: tandem enrol ${host} --code CODE`);
+    this.name = 'NotEnrolled';
+  }
 }
 
 /** The agent answered, and said no: the role, the lease, the request itself. */
@@ -32,18 +43,26 @@ function plain(details: string): string {
   return /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;
 }
 
+const SELF_SIGNED = /^self-signed certificate\b(?! in certificate chain)|DEPTH_ZERO_SELF_SIGNED_CERT/;
+
 /** One agent: one channel, its calls as promises, and a stream of work that survives a broken link. */
 export class Link {
   readonly endpoint: Endpoint;
   readonly #identity: Identity;
   readonly #client: Client;
   readonly #streams = new Set<{ cancel(): void }>();
+  readonly #questions = new Set<{ cancel(): void }>();
+  readonly #unwatch: (() => void) | undefined;
   #closed = false;
+  /** Serial of the certificate that the agent showed last. */
+  #serial: string | undefined;
+  /** Why this agent is not to be talked to, whatever it answers. */
+  #revoked: AgentRefused | undefined;
 
   constructor(endpoint: Endpoint, identity: Identity) {
     this.endpoint = endpoint;
     this.#identity = identity;
-    this.#client = new Client(`${endpoint.address}:${String(endpoint.port)}`, credentials.createSsl(identity.ca, identity.key, identity.certificate), {
+    this.#client = new Client(`${endpoint.address}:${String(endpoint.port)}`, credentials.createSsl(identity.ca, identity.key, identity.certificate, { checkServerIdentity: (name, certificate) => this.#check(name, certificate) }), {
       // The agent must prove to be this host, whatever address it was dialled at.
       'grpc.ssl_target_name_override': endpoint.host, 'grpc.default_authority': endpoint.host,
       'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.keepalive_permit_without_calls': 0,
@@ -51,6 +70,40 @@ export class Link {
       'grpc.enable_retries': 0,
       'grpc.use_local_subchannel_pool': 1, // else two links to one host share a connection, and a confirmation proves nothing
     });
+    this.#unwatch = identity.revocations?.watch(() => { this.#cutIfRevoked(); });
+  }
+
+  /** Serial number (hex) of the certificate that the agent showed; undefined before the first connection. */
+  get serial(): string | undefined { return this.#serial; }
+
+  /** At each new connection: the name, then the revocation list, which grpc-js itself does not take. */
+  #check(name: string, certificate: PeerCertificate): Error | undefined {
+    this.#serial = certificate.serialNumber;
+    this.#revoked = this.#refusal();
+    return this.#revoked ?? checkServerIdentity(name, certificate);
+  }
+
+  #refusal(): AgentRefused | undefined {
+    const since = this.#serial === undefined ? undefined : this.#identity.revocations?.revoked(this.#serial);
+    return since === undefined ? undefined : new AgentRefused(this.endpoint.host, 'REVOKED', `its certificate ${String(this.#serial).toLowerCase()} was revoked on ${since.toISOString().slice(0, 10)}`);
+  }
+
+  /** On an open connection: what it says from here on is not listened to. */
+  #cutIfRevoked(): void {
+    const refusal = this.#refusal();
+    if (refusal === undefined || this.#revoked !== undefined) return;
+    this.#revoked = refusal;
+    for (const call of this.#questions) call.cancel();
+    this.close();
+  }
+
+  /** Keeps a call, so that it can be let go of, until it has ended. Throws where none may be made any more. */
+  #keep<T extends { cancel(): void; once(event: 'status', listener: () => void): unknown }>(calls: Set<{ cancel(): void }>, begin: () => T): T {
+    if (this.#closed) throw this.#revoked ?? new Unreachable(this.endpoint.host, 'this program has let go of it');
+    const call = begin();
+    calls.add(call);
+    call.once('status', () => { calls.delete(call); });
+    return call;
   }
 
   /** The same agent over a connection of its own; the caller closes it. */
@@ -59,12 +112,15 @@ export class Link {
   /** Lets go of the host at once; work under way there goes on. */
   close(): void {
     this.#closed = true;
+    this.#unwatch?.();
     for (const call of this.#streams) call.cancel();
     this.#client.close();
   }
 
   #failure(error: ServiceError): Error {
     const details = printable(error.details);
+    if (this.#revoked !== undefined) return this.#revoked;
+    if (SELF_SIGNED.test(plain(details))) return new NotEnrolled(this.endpoint.host);
     return RETRY.has(error.code) ? new Unreachable(this.endpoint.host, plain(details)) : new AgentRefused(this.endpoint.host, status[error.code], details);
   }
 
@@ -73,11 +129,11 @@ export class Link {
     const definition = agentService[method];
     if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
     return await new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request,
+      this.#keep(this.#questions, () => this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request,
         new Metadata(), { deadline: Date.now() + timeoutS * 1000 }, (error, answer) => {
           if (error !== null) reject(this.#failure(error));
           else resolve(printableAll(answer ?? {}));
-        });
+        }));
     });
   }
 
@@ -123,7 +179,7 @@ export class Link {
   async attach(run: string, fromSeq: number, onEvent: (event: Event) => void): Promise<void> {
     const definition = agentService['Attach'];
     if (definition === undefined) throw new TypeError('Attach is not in the contract');
-    const call = this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { runId: run, fromSeq });
+    const call = this.#keep(this.#streams, () => this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { runId: run, fromSeq }));
     await this.#drain(call, onEvent);
   }
 
@@ -131,7 +187,7 @@ export class Link {
   async watchHealth(everyS: number, onHealth: (health: Message) => void, stop: AbortSignal): Promise<void> {
     const definition = agentService['WatchHealth'];
     if (definition === undefined) throw new TypeError('WatchHealth is not in the contract');
-    const call = this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { everyS });
+    const call = this.#keep(this.#streams, () => this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { everyS }));
     stop.addEventListener('abort', () => { call.cancel(); });
     await new Promise<void>((resolve, reject) => {
       call.on('data', (message: Message) => { onHealth(printableAll(message['health'] as Message)); });
@@ -143,7 +199,7 @@ export class Link {
   #open(method: string): unknown {
     const definition = agentService[method];
     if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
-    return this.#client.makeBidiStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, new Metadata());
+    return this.#keep(this.#streams, () => this.#client.makeBidiStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, new Metadata()));
   }
 
   #eventOf(message: Message): Event {
@@ -153,11 +209,9 @@ export class Link {
   }
 
   async #drain(call: ClientDuplexStream<Message, Message> | ClientReadableStream<Message>, hear: (event: Event) => void): Promise<void> {
-    this.#streams.add(call);
     await new Promise<void>((resolve, reject) => {
-      call.on('close', () => { this.#streams.delete(call); });
       // Thrown out of here it would end this program, and with it the work on every other host.
-      call.on('data', (message: Message) => { try { hear(this.#eventOf(message)); } catch (error) { reject(error instanceof Error ? error : new Error(String(error))); call.cancel(); } });
+      call.on('data', (message: Message) => { if (this.#revoked === undefined) try { hear(this.#eventOf(message)); } catch (error) { reject(error instanceof Error ? error : new Error(String(error))); call.cancel(); } });
       call.on('error', (error: ServiceError) => { reject(this.#failure(error)); });
       call.on('end', () => { resolve(); });
     });

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { completionCommand } from './commands/completion.ts';
+import { enrolCommand } from './commands/enrol.ts';
 import { factsCommand } from './commands/facts.ts';
 import { healthCommand } from './commands/health.ts';
 import { hostsCommand } from './commands/hosts.ts';
@@ -9,6 +10,7 @@ import { initCommand } from './commands/init.ts';
 import { opCommand } from './commands/op.ts';
 import { pkiCommand } from './commands/pki.ts';
 import { planCommand } from './commands/plan.ts';
+import { resolveCommand, resumeCommand } from './commands/resume.ts';
 import { reportCommand } from './commands/report.ts';
 import { checkCommand, runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -19,13 +21,14 @@ import { argumentProblem, ARGUMENTS, placeOf, pointAt } from './input/arguments.
 import { InputError } from './input/problem.ts';
 import { AgentRefused, Unreachable } from './link.ts';
 import { Locked } from './leases.ts';
-import { EXIT } from './run.ts';
+import { EXIT } from './verdict.ts';
 import { stateFolder } from './store/local.ts';
+import { RunInHand } from './store/runstore.ts';
 
 /** In the order in which a site needs them. */
 const COMMANDS = [
-  initCommand, pkiCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
-  stopCommand, statusCommand, reportCommand, runsCommand, opCommand,
+  initCommand, pkiCommand, enrolCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
+  resumeCommand, resolveCommand, stopCommand, statusCommand, reportCommand, runsCommand, opCommand,
 ];
 
 /** `tandem ...` save `tandem agent ...`: resolves with the exit code (coordinator/run.ts, EXIT). */
@@ -75,10 +78,15 @@ function explain(error: unknown, program: Command, argv: string[], { tell }: Pic
     for (const each of error.problems) tell(each.file === ARGUMENTS ? `${each.message}\n${pointAt(argv, each)}` : each.message);
     return EXIT.usage;
   }
-  if (error instanceof Locked) { tell(`${error.message}\nNext: ${error.lapsed ? `tandem status ${error.holder} shows how far that run is; the same command with --take-over takes the host.` : `wait for it, or: tandem stop ${error.holder}`}`); return EXIT.locked; }
+  if (error instanceof RunInHand) { tell(`${error.message}\nNext: tandem status shows how far it is; Ctrl-C there, or tandem stop, ends it.`); return EXIT.locked; }
+  if (error instanceof Locked) { tell(`${error.message}\nNext: ${nextWhenLocked(error)}`); return EXIT.locked; }
   if (error instanceof Unreachable) { tell(`${error.message}\nNext: tandem hosts shows which hosts answer.`); return EXIT.unreachable; }
   if (error instanceof AgentRefused) { tell(error.message); return ['PERMISSION_DENIED', 'UNAUTHENTICATED'].includes(error.code) ? EXIT.usage : EXIT.failed; }
   // A full disk, a folder that is not there, no permission: the system's own words name the path.
   if (error instanceof JournalCorrupt || error instanceof JournalFull || (error instanceof Error && 'syscall' in error)) { tell(`tandem: ${error.message}`); return EXIT.internal; }
   throw error;
 }
+
+const nextWhenLocked = ({ holder, lapsed }: Locked): string => (lapsed
+  ? `tandem resume ${holder} goes on with that run, where it was begun; tandem status ${holder} shows how far it is. The same command with --take-over takes the host.`
+  : `wait for it, or: tandem stop ${holder}. Where its coordinator has died: tandem resume ${holder}`);

@@ -10,6 +10,6 @@ export const oneLine = (text: string): string => printable(text).replaceAll('\n'
 export function printableAll<T>(value: T): T {
   if (typeof value === 'string') return printable(value) as T;
   if (Array.isArray(value)) return value.map(printableAll) as T;
-  if (value === null || typeof value !== 'object') return value;
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, printableAll<unknown>(part)])) as T;
 }

@@ -1,4 +1,5 @@
 import type { Code, Failure } from './errors.ts';
+import type { SignedHead } from './heads.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Mode = 'check' | 'apply' | 'revert';
@@ -29,7 +30,9 @@ export type EventKind =
   | { kind: 'verified'; satisfied: boolean; found: Json; differences: Difference[] }
   | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number }
   /** A person stopped the run on this host: its commands up to this attempt are skipped. No command of its own. */
-  | { kind: 'stopped'; reason: string; attempt: number };
+  | { kind: 'stopped'; reason: string; attempt: number }
+  /** The coordinator's signed head of its journal of this run, kept here. No command of its own. */
+  | { kind: 'witnessed'; head: SignedHead };
 
 /** `seq` rises by one within a run's journal on one agent. Times are milliseconds since the epoch. */
 export type Event = { seq: number; timeMs: number; run: string; command: string; step: string } & EventKind;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { canonical } from './canonical.ts';
 
 /** One line at rest: number, the hash of the line before, the record, the hash of this line up to that point. */
 export interface Line<T> { n: number; prev: string; at: T }
@@ -21,18 +22,21 @@ export class JournalFull extends Error {
   }
 }
 
-const GENESIS = '0'.repeat(64);
-const hashOf = (body: string): string => createHash('sha256').update(body).digest('hex');
-const seal = (body: string): string => `${body.slice(0, -1)},"hash":"${hashOf(body)}"}\n`;
+/** What the first line follows. */
+export const GENESIS = '0'.repeat(64);
 
-/** Splits a stored line into its record and hash and proves the hash; undefined when it does not hold. */
-function open<T>(text: string): (Line<T> & { hash: string }) | undefined {
-  const cut = text.lastIndexOf(',"hash":"');
-  if (cut < 0 || !text.endsWith('"}')) return undefined;
-  const body = `${text.slice(0, cut)}}`;
-  const hash = text.slice(cut + 9, -2);
-  if (hashOf(body) !== hash) return undefined;
-  return { ...(JSON.parse(body) as Line<T>), hash };
+/** The n-th line (with its newline) and its hash, from the record alone: whoever has the records can compute the chain. */
+export function lineOf(n: number, prev: string, record: unknown): { text: string; hash: string } {
+  const body = `{"n":${String(n)},"prev":"${prev}","at":${canonical(record)}}`, hash = createHash('sha256').update(body).digest('hex');
+  return { text: `${body.slice(0, -1)},"hash":"${hash}"}\n`, hash };
+}
+
+/** Splits a stored line (without its newline) into its record and hash and proves the hash over its bytes; undefined when it does not hold. */
+export function openLine<T>(bytes: Buffer): (Line<T> & { hash: string }) | undefined {
+  const cut = bytes.lastIndexOf(',"hash":"'), hash = bytes.toString('latin1', cut + 9, bytes.length - 2);
+  if (cut < 0 || bytes.toString('latin1', bytes.length - 2) !== '"}') return undefined;
+  if (createHash('sha256').update(bytes.subarray(0, cut)).update('}').digest('hex') !== hash) return undefined;
+  try { return { ...(JSON.parse(`${bytes.toString('utf8', 0, cut)}}`) as Line<T>), hash }; } catch { return undefined; }
 }
 
 /** The place of every so manieth line is kept, so that to read some costs no more than to read these. */
@@ -45,7 +49,7 @@ export function readJournal<T>(path: string): { records: T[]; head: string; good
   let head = GENESIS, at = 0;
   while (at < bytes.length) {
     const end = bytes.indexOf(10, at);
-    const line = end < 0 ? undefined : open<T>(bytes.toString('utf8', at, end));
+    const line = end < 0 ? undefined : openLine<T>(bytes.subarray(at, end));
     if (line === undefined) {
       if (end >= 0 && end + 1 < bytes.length) throw new JournalCorrupt(path, records.length + 1, 'the line does not match its own hash');
       break;
@@ -100,8 +104,8 @@ export class Journal<T> {
   get length(): number { return this.#n; }
 
   append(record: T, sync: boolean): void {
-    const line = seal(JSON.stringify({ n: this.#n + 1, prev: this.#head, at: record }));
-    const bytes = Buffer.from(line);
+    const { text, hash } = lineOf(this.#n + 1, this.#head, record);
+    const bytes = Buffer.from(text);
     try {
       for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
       if (sync) fdatasyncSync(this.#fd);
@@ -112,7 +116,7 @@ export class Journal<T> {
     if (this.#n % BLOCK === 0) this.#blocks.push(this.#size);
     this.#n += 1;
     this.#size += bytes.length;
-    this.#head = line.slice(-67, -3);
+    this.#head = hash;
   }
 
   /** Some of the records from the given number on (1 is the first), from the disk: one at least where there is one. Throws JournalCorrupt. */
@@ -121,11 +125,19 @@ export class Journal<T> {
     if (begin === undefined || from > this.#n) return [];
     const bytes = Buffer.alloc((this.#blocks[block + 1] ?? this.#size) - begin);
     for (let done = 0, got = 1; done < bytes.length && got > 0; done += got) got = readSync(this.#fd, bytes, done, bytes.length - done, begin + done);
-    return bytes.toString('utf8').split('\n').slice(0, -1).map((text, at) => {
-      const line = open<T>(text), n = block * BLOCK + at + 1;
+    const records: T[] = [];
+    for (let at = 0, n = block * BLOCK + 1; at < bytes.length; n += 1) {
+      const end = bytes.indexOf(10, at), line = openLine<T>(bytes.subarray(at, end < 0 ? bytes.length : end));
       if (line?.n !== n) throw new JournalCorrupt(this.path, n, 'the line does not match its own hash');
-      return line.at;
-    }).slice(from - 1 - block * BLOCK);
+      if (n >= from) records.push(line.at);
+      at = end < 0 ? bytes.length : end + 1;
+    }
+    return records;
+  }
+
+  /** Puts on disk what was appended without. Throws JournalFull. */
+  sync(): void {
+    try { fdatasyncSync(this.#fd); } catch (error) { throw new JournalFull(this.path, error as Error); }
   }
 
   close(): void { closeSync(this.#fd); }

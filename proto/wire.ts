@@ -1,8 +1,10 @@
 import { fromJSON, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
 import descriptor from '../generated/descriptor.json' with { type: 'json' };
+import { sound } from './canonical.ts';
 import type { Code, Failure } from './errors.ts';
 import type { Command } from './command.ts';
 import type { Difference, Event, EventKind, Json, Mode, Result } from './events.ts';
+import type { SignedHead } from './heads.ts';
 
 const definition: PackageDefinition = fromJSON(descriptor as Parameters<typeof fromJSON>[0], {
   longs: Number, enums: String, defaults: true, oneofs: true,
@@ -23,7 +25,7 @@ const modeOf = (wire: unknown): Mode => {
   if (found === undefined) throw new TypeError(`mode ${String(wire)} is not one of ${Object.keys(MODES).join(', ')}`);
   return found;
 };
-const json = (text: unknown): Json => (text === '' ? null : (JSON.parse(String(text)) as Json));
+const json = (text: unknown): Json => (text === '' || text === undefined ? null : (JSON.parse(String(text)) as Json));
 
 type Fields = Record<string, unknown>;
 
@@ -56,6 +58,7 @@ function kindToWire(event: EventKind): Fields {
       return { satisfied: event.satisfied, foundJson: JSON.stringify(event.found), differences: event.differences, reason: event.reason };
     case 'verified':
       return { satisfied: event.satisfied, foundJson: JSON.stringify(event.found), differences: event.differences };
+    case 'witnessed': return { head: headToWire(event.head) };
     default: {
       const { kind: _, ...rest } = event;
       return rest;
@@ -71,30 +74,57 @@ export function eventToWire(event: Event): Fields {
   };
 }
 
+/** Head -> message (agent.proto, SignedHead). */
+export const headToWire = ({ signature, ...head }: SignedHead): Fields => ({ ...head, signature: Buffer.from(signature, 'base64') });
+export function headFromWire(message: unknown): SignedHead {
+  const head = (message ?? {}) as Fields;
+  return { of: textOf(head, 'of'), n: whole(head, 'n'), hash: textOf(head, 'hash'), certificatePem: textOf(head, 'certificatePem'), signature: Buffer.from((head['signature'] ?? []) as Uint8Array).toString('base64') };
+}
+
+const textOf = (part: Fields, key: string): string => String(part[key] ?? '');
+/** The largest and smallest that a field of this type holds, where longs are numbers. */
+const UINT32 = [0, 2 ** 32 - 1] as const, INT32 = [-(2 ** 31), 2 ** 31 - 1] as const, UINT64 = [0, Number.MAX_SAFE_INTEGER] as const, INT64 = [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] as const;
+function whole(part: Fields, key: string, [least, most]: readonly [number, number] = UINT64): number {
+  const value = Number(part[key] ?? 0);
+  if (!Number.isInteger(value) || value < least || value > most) throw new RangeError(`${key} is ${String(part[key])}, which the wire cannot hold`);
+  return value;
+}
+const differencesOf = (part: Fields): Difference[] => ((part['differences'] ?? []) as Fields[]).map((one) => ({ what: textOf(one, 'what'), found: textOf(one, 'found'), wanted: textOf(one, 'wanted') }));
+function failureOf(part: Fields): Failure | null {
+  const failure = (part['failure'] ?? null) as Fields | null;
+  return failure === null ? null : { argv: ((failure['argv'] ?? []) as unknown[]).map(String), exitCode: whole(failure, 'exitCode', INT32), signal: textOf(failure, 'signal'), stderrTail: textOf(failure, 'stderrTail') };
+}
+
 function kindFromWire(kind: string, part: Fields): EventKind {
-  const text = (key: string): string => String(part[key] ?? '');
-  const differences = (part['differences'] ?? []) as Difference[];
+  const text = (key: string): string => textOf(part, key), small = (key: string): number => whole(part, key, UINT32);
   switch (kind) {
-    case 'accepted': return { kind, operation: text('operation'), args: json(part['argsJson']), mode: modeOf(part['mode']), batch: text('batch'), timeoutS: Number(part['timeoutS']), attempt: Number(part['attempt']), needsSecrets: Boolean(part['needsSecrets']), fence: Number(part['fence']) };
-    case 'checked': return { kind, satisfied: Boolean(part['satisfied']), found: json(part['foundJson']), differences, reason: text('reason') };
-    case 'verified': return { kind, satisfied: Boolean(part['satisfied']), found: json(part['foundJson']), differences };
-    case 'spawned': return { kind, argv: part['argv'] as string[], pid: Number(part['pid']), startTicks: Number(part['startTicks']), bootId: text('bootId'), outputFile: text('outputFile') };
+    case 'accepted': return { kind, operation: text('operation'), args: json(part['argsJson']), mode: modeOf(part['mode']), batch: text('batch'), timeoutS: small('timeoutS'), attempt: small('attempt'), needsSecrets: Boolean(part['needsSecrets']), fence: whole(part, 'fence') };
+    case 'checked': return { kind, satisfied: Boolean(part['satisfied']), found: json(part['foundJson']), differences: differencesOf(part), reason: text('reason') };
+    case 'verified': return { kind, satisfied: Boolean(part['satisfied']), found: json(part['foundJson']), differences: differencesOf(part) };
+    case 'spawned': return { kind, argv: ((part['argv'] ?? []) as unknown[]).map(String), pid: small('pid'), startTicks: whole(part, 'startTicks'), bootId: text('bootId'), outputFile: text('outputFile') };
     case 'output': return { kind, stream: text('stream') === 'stderr' ? 'stderr' : 'stdout', text: text('text') };
     case 'progress': return { kind, text: text('text') };
     case 'applied': return { kind };
-    case 'armed': return { kind, confirmWithinS: Number(part['confirmWithinS']), untilMonotonicMs: Number(part['untilMonotonicMs']), boot: text('boot') };
-    case 'awaiting': return { kind, remainingMs: Number(part['remainingMs']) };
+    case 'armed': return { kind, confirmWithinS: small('confirmWithinS'), untilMonotonicMs: whole(part, 'untilMonotonicMs'), boot: text('boot') };
+    case 'awaiting': return { kind, remainingMs: small('remainingMs') };
     case 'confirmed': return { kind, by: text('by'), peer: text('peer') };
-    case 'reverting': return { kind, code: text('code') as Code, reason: text('reason'), failure: (part['failure'] ?? null) as Failure | null };
-    case 'finished': return { kind, result: text('result') as Result, code: text('code') as Code | '', reason: text('reason'), failure: (part['failure'] ?? null) as Failure | null, durationMs: Number(part['durationMs']) };
-    case 'stopped': return { kind, reason: text('reason'), attempt: Number(part['attempt']) };
+    case 'reverting': return { kind, code: text('code') as Code, reason: text('reason'), failure: failureOf(part) };
+    case 'finished': return { kind, result: text('result') as Result, code: text('code') as Code | '', reason: text('reason'), failure: failureOf(part), durationMs: small('durationMs') };
+    case 'stopped': return { kind, reason: text('reason'), attempt: small('attempt') };
+    case 'witnessed': return { kind, head: headFromWire(part['head']) };
     default: throw new TypeError(`an event of kind "${kind}" is not in this version of the contract`);
   }
 }
 
+/**
+ * The event as everybody who gets it over the wire will have it: this is journaled, so that the chain can be computed from what
+ * was told. Throws RangeError for a number that its field cannot hold.
+ */
+export const asTold = (event: Event): Event => sound(eventFromWire({ ...eventToWire(event), kind: event.kind }));
+
 /** Message -> event. Throws TypeError for a kind this version does not know. */
 export function eventFromWire(message: Fields): Event {
   const kind = String(message['kind']);
-  const base = { seq: Number(message['seq']), timeMs: Number(message['timeMs']), run: String(message['runId']), command: String(message['commandId']), step: String(message['stepId']) };
+  const base = { seq: whole(message, 'seq'), timeMs: whole(message, 'timeMs', INT64), run: String(message['runId']), command: String(message['commandId']), step: String(message['stepId']) };
   return { ...base, ...kindFromWire(kind, (message[kind] ?? {}) as Fields) };
 }

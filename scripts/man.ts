@@ -46,7 +46,7 @@ export async function manPage(): Promise<string> {
     '.SH OPTIONS', ...root.options.map(optionLines),
     '.SH COMMANDS', ...root.commands.flatMap((command) => sections(command, `tandem ${command.name()}`)),
     '.SH ON A HOST', roff(host.description()), ...host.commands.flatMap((command) => sections(command, `tandem agent ${command.name()}`)),
-    '.SH FILES', ...[['/etc/tandem/agent.env', 'settings of the agent'], ['/etc/tandem/pki', 'certificate and key of the host'], ['/var/lib/tandem', 'journals, saved copies and dumps of the agent']].map(([path, what]) => `.TP\n.I ${path ?? ''}\n${what ?? ''}`),
+    '.SH FILES', ...[['/etc/tandem/agent.env', 'settings of the agent'], ['/etc/tandem/pki', 'certificate and key of the host'], ['/etc/tandem/policy.yaml', 'what the host allows its agent'], ['/opt/tandem/lib', 'the C library that the file carries, for hosts whose own is too old'], ['/var/lib/tandem', 'journals, saved copies and dumps of the agent']].map(([path, what]) => `.TP\n.I ${path ?? ''}\n${what ?? ''}`),
   ].join('\n')}\n`;
 }
 
@@ -55,5 +55,5 @@ if (import.meta.main) {
   if (folder === undefined) throw new Error('usage: man.ts FOLDER');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'tandem.1'), await manPage());
-  writeFileSync(join(folder, 'completion.bash'), `${bashScript(await treeOf(coordinator))}\n`);
+  writeFileSync(join(folder, 'completion.bash'), `${bashScript(await treeOf(coordinator), await treeOf(agent))}\n`);
 }

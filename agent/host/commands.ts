@@ -31,9 +31,12 @@ const RPM = 'rpm 4.11.1', YUM = 'yum 3.4.3', SYSTEMD = 'systemd 208', COREUTILS 
 const SELECTS = /(?:SELECT (?:(?!\bINTO\b)[^;\\\0\n])*; ?)+/i;
 const CHECKSUMS = /CHECKSUM TABLE (?:`\w+`\.`[\w$-]+`(?:, )?)+;/;
 const DEFAULTS_FILE = /--defaults-file=\/[^\0]+/;
-/** The only schemas the agent itself makes and drops: where a dump is tried. */
+/** The schemas that the agent makes and drops for itself: where a dump is tried. */
 const DRILL = /tandem_drill_\w+/;
 const DRILL_SQL = /DROP DATABASE IF EXISTS `tandem_drill_\w+`;(?: CREATE DATABASE `tandem_drill_\w+` DEFAULT CHARACTER SET \w+;)?/;
+/** A schema that goes back to its dump: none of the server's own, and one name in both statements. */
+const SCHEMA = /(?!(?:mysql|sys|information_schema|performance_schema)$)\w+/i;
+const BACK_SQL = /DROP DATABASE IF EXISTS `(?!(?:mysql|sys|information_schema|performance_schema)`)(\w+)`; CREATE DATABASE `\1` DEFAULT CHARACTER SET \w+;/i;
 /** Arguments of semanage fcontext. */
 const TYPE = /[a-z][a-z0-9_]*|<<none>>/, FILE_TYPE = /[afdcbslp]/, SPEC = /\/[!-~]+/;
 /** Words of a transaction on bridges and ports: none that destroys other records. */
@@ -53,6 +56,11 @@ export const COMMANDS: readonly Form[] = [
   read(RPM, 'rpm(8) of rpm 4.11, verify options', 'rpm', '-V', '--nodeps', '--noscripts', { many: NAME }),
   act(RPM, 'rpm(8) of rpm 4.11: -e', 'rpm', '-e', { many: NAME }),
   act(YUM, 'yum(8) of yum 3.4.3: -y, install; "Specifying package names" for name-version globs', 'yum', '-y', 'install', { many: PACKAGE }),
+  // a transaction that was broken in the middle; which of the two yums it is, its files tell (agent/facts/transactions.ts)
+  act('yum-utils 1.1.31', 'yum-complete-transaction(8) of yum-utils 1.1.31; -y of utils.py', 'yum-complete-transaction', '-y'),
+  act(YUM, 'yum(8) of yum 3.4.3: reinstall', 'yum', '-y', 'reinstall', { many: PACKAGE }),
+  act('not there: dnf 4 (RHEL 8) and its databases only', 'dnf(8) of dnf 4.14: remove --duplicates', 'yum', '-y', 'remove', '--duplicates'),
+  read('not there: dnf 4 (RHEL 8) and its databases only', 'dnf(8) of dnf 4.14: history info', 'yum', 'history', 'info', 'last'),
   // yum reads its repositories and fills its own cache, no more
   read(YUM, 'yum(8) of yum 3.4.3: -q, list installed', 'yum', '-q', 'list', 'installed', { many: NAME }),
   read(YUM, 'yum(8) of yum 3.4.3: -q, repolist enabled', 'yum', '-q', 'repolist', 'enabled'),
@@ -87,6 +95,8 @@ export const COMMANDS: readonly Form[] = [
   read(MARIADB, 'MariaDB 5.5 CHECKSUM TABLE', 'mysql', DEFAULTS_FILE, '--batch', '--skip-column-names', '-e', CHECKSUMS),
   act(MARIADB, 'mysql(1) of 5.5: -e; DROP and CREATE DATABASE', 'mysql', DEFAULTS_FILE, '-e', DRILL_SQL),
   act(MARIADB, 'mysql(1) of 5.5: the client command source', 'mysql', DEFAULTS_FILE, '-e', /source \/[^\0\n\\;]+/, DRILL),
+  act(MARIADB, 'mysql(1) of 5.5: -e; a schema goes back to its dump', 'mysql', DEFAULTS_FILE, '-e', BACK_SQL),
+  act(MARIADB, 'mysql(1) of 5.5: the client command source', 'mysql', DEFAULTS_FILE, '-e', /source \/[^\0\n\\;]+/, SCHEMA),
   act(MARIADB, 'mysqldump(1) of 5.5', 'mysqldump', DEFAULTS_FILE, '--single-transaction', '--routines', '--triggers', '--hex-blob', /--result-file=\/[^\0]+/, /\w+/),
   act(MARIADB, 'mysql_upgrade(1) of 5.5: --defaults-file', 'mysql_upgrade', DEFAULTS_FILE),
   read(MARIADB, 'my_print_defaults(1) of 5.5', 'my_print_defaults', { many: NAME }),

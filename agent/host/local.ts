@@ -6,11 +6,12 @@ import { StepError } from '../../proto/errors.ts';
 import { tryAmqpLogin } from './amqp.ts';
 import { bytes, copyOne, copyTree, hashFile, listFolder, own, readText, replaceFile, statPath, syncFolder } from './files.ts';
 import { admit } from './guard.ts';
-import { savedName, type Host, type ReadTogether } from './host.ts';
+import { savedName, type Host, type Ran, type ReadTogether } from './host.ts';
 import { connects, exchange } from './network.ts';
 import { runOutliving, runToEnd, type ProcessContext } from './process.ts';
 import type { Scrubber } from './scrub.ts';
 import { resolveSecret } from './secrets.ts';
+import { sessionEnd } from './session.ts';
 
 export interface StepContext {
   commandId: string;
@@ -22,6 +23,8 @@ export interface StepContext {
   /** Milliseconds for which what may be killed may still run; Infinity where nothing may be. */
   remainingMs: () => number;
   emit: (event: EventKind) => void;
+  /** How a process of an earlier life of the agent ended. */
+  earlier?: Ran | undefined;
   /** Absent: every look reads for itself. */
   readTogether?: ReadTogether;
 }
@@ -46,6 +49,8 @@ export function openHost(step: StepContext): Host {
     remainingMs: step.remainingMs,
     emit: step.emit,
     scrub: (text) => step.scrubber.text(text),
+    earlier: step.earlier,
+    sessionEnd: (leader, argv) => sessionEnd(step.commandId, leader, argv),
     outputFile: () => {
       mkdirSync(step.folder, { recursive: true, mode: 0o700 });
       let number = 1;

@@ -10,6 +10,17 @@ export function startTicks(pid: number): number {
   }
 }
 
+/** Field 6 of /proc/PID/stat, the session a process belongs to; 0 when it is gone, or dead and only not yet waited for. */
+export function sessionOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
+    const [state, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? 0 : Number(session);
+  } catch {
+    return 0;
+  }
+}
+
 /** One life of the host. A container keeps its kernel's boot id over a restart, its PID 1 begins anew. */
 export const bootMark = (): string => `${bootId()}.${String(startTicks(1))}`;
 

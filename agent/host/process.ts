@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { constants } from 'node:os';
 import { execa, type Options } from 'execa';
 import { StepError } from '../../proto/errors.ts';
 import type { EventKind } from '../../proto/events.ts';
@@ -21,6 +22,35 @@ export interface ProcessContext {
   /** Takes secrets out; before a text is cut, so that no end of one is left. */
   scrub: (text: string) => string;
   outputFile(): string;
+  /** Resolves once nothing of the session of this process that the command started is left. */
+  sessionEnd(leader: number, argv: string[]): Promise<void>;
+  /** How a process of an earlier life of the agent ended that this command had started and not yet judged. */
+  earlier?: Ran | undefined;
+}
+
+/**
+ * Started by the system's shell, whose text never changes: the command stays a list of arguments. It notes how the command
+ * ended, since an agent that was started again is not the parent and cannot ask. Not fsynced: lost with a power cut, `check` judges.
+ */
+const NOTING = '"$@"; status=$?; echo "$status" >"$0.part" && mv -f "$0.part" "$0"; exit "$status"';
+const statusFile = (outputFile: string): string => `${outputFile}.status`;
+
+/** A shell says 128 and the signal's number of what a signal ended. */
+function endOf(status: number): { exitCode: number; signal: string } {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128)?.[0];
+  return signal === undefined ? { exitCode: status, signal: '' } : { exitCode: -1, signal };
+}
+
+/** How a process ended whose output went to this file, with its output; undefined where that is not on record. */
+export function endedAs(argv: string[], outputFile: string): Ran | undefined {
+  try {
+    const status = /^(\d+)\n$/.exec(readFileSync(statusFile(outputFile), 'latin1'))?.[1];
+    if (status === undefined) return undefined;
+    const output = tailOf(outputFile);
+    return { argv, ...endOf(Number(status)), stdout: output, stderr: output };
+  } catch {
+    return undefined; // it still runs, never ran, or went with the host
+  }
 }
 
 const asUser = (argv: string[], runAs: string | undefined): string[] => (runAs === undefined ? argv : ['runuser', '-u', runAs, '--', ...argv]);
@@ -75,7 +105,8 @@ export function tailOf(path: string, bytes: number = TAIL_BYTES): string {
  * death ends it. Its identity is journaled before it starts and once more when it has a pid.
  */
 export async function runOutliving(argv: string[], options: ActOptions, context: ProcessContext): Promise<Ran> {
-  const [file = '', ...args] = asUser(argv, options.runAs);
+  // One that failed after the agent's death failed: the step ends as it would have with the agent alive, and nothing is started twice.
+  if (context.earlier !== undefined && JSON.stringify(context.earlier.argv) === JSON.stringify(argv)) judge(context.earlier, options, false, context.scrub);
   const outputFile = context.outputFile();
   const identity = { kind: 'spawned', argv, bootId: bootId(), outputFile } as const;
   context.emit({ ...identity, pid: 0, startTicks: 0 });
@@ -86,14 +117,17 @@ export async function runOutliving(argv: string[], options: ActOptions, context:
       env: { ...ENVIRONMENT, TANDEM_COMMAND: context.commandId, ...options.env },
       stdin: options.stdin === undefined ? 'ignore' : 'pipe', stdout: fd as 9, stderr: fd as 9, // the types know descriptors up to 9 only
     };
-    const child = execa(file, args, wiring);
+    const child = execa('/bin/sh', ['-c', NOTING, statusFile(outputFile), ...asUser(argv, options.runAs)], wiring);
     if (options.stdin !== undefined) child.stdin.end(options.stdin);
     if (child.pid !== undefined) context.emit({ ...identity, pid: child.pid, startTicks: startTicks(child.pid) });
     const result = await child;
-    if (result.exitCode === undefined && result.signal === undefined) throw cannotStart(file, result);
+    if (result.exitCode === undefined && result.signal === undefined) throw cannotStart('/bin/sh', result);
+    if (child.pid !== undefined) await context.sessionEnd(child.pid, argv);
     const output = tailOf(outputFile);
     context.emit({ kind: 'output', stream: 'stdout', text: output });
-    return judge({ argv, exitCode: result.exitCode ?? -1, signal: result.signal ?? '', stdout: output, stderr: output }, options, false, context.scrub);
+    if (result.exitCode === 127 && options.runAs === undefined) throw cannotStart(argv[0] ?? '', { code: 'ENOENT' });
+    const end = result.signal === undefined ? endOf(result.exitCode ?? -1) : { exitCode: -1, signal: result.signal };
+    return judge({ argv, ...end, stdout: output, stderr: output }, options, false, context.scrub);
   } finally {
     closeSync(fd);
   }

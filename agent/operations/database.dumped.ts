@@ -3,6 +3,7 @@ import { StepError } from '../../proto/errors.ts';
 import { charsetStatements, compareContent, only, readContent, select, versionStatement, type TableContent } from '../facts/database.ts';
 import type { Host, Probe } from '../host/host.ts';
 import { defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { isLastLine, lastLine, readRecord, recordOf, type DumpRecord } from './database-dump.ts';
 import { absolutePath } from './fields.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
@@ -16,13 +17,10 @@ const args = z.strictObject({
 });
 type Args = z.infer<typeof args>;
 
-/** What stands beside a dump: enough to tell whether it is whole and of which state. */
-const recordSchema = z.object({ schema: z.string(), version: z.string(), sha256: z.string(), charset: z.string(), tables: z.record(z.string(), z.object({ rows: z.number(), checksum: z.string() })) });
-type DumpRecord = z.infer<typeof recordSchema>;
-
 /**
  * A tried dump of a schema as it is before a migration: the way back of mission rows C23 and C27. Apply loads it into a
- * scratch schema on the same server and compares rows and checksums table by table. It is not reverted: a dump harms nobody.
+ * scratch schema on the same server and compares rows and checksums table by table. Undone, it is put aside (.undone) and
+ * the dump that stood there before comes back: no dump is ever deleted but by a later one that is put aside after it.
  */
 export const databaseDumped = operation({
   name: 'database.dumped',
@@ -31,7 +29,7 @@ export const databaseDumped = operation({
   timeoutS: 14400,
   mayKill: false,
   describe: (a) => `a dump of schema ${a.schema} at version ${a.at.join(' or ')} is in ${a.to}, proven by loading it into a scratch schema`,
-  touches: ({ to, defaultsFile }) => ({ paths: [to, `${to}.part`, `${to}.json`, defaultsFile] }),
+  touches: ({ to, defaultsFile }) => ({ paths: [to, ...['.part', '.json', '.before', '.undone', '.json.before', '.json.undone'].map((end) => to + end), defaultsFile] }),
   check: look,
   async apply(host, a) {
     const folder = a.to.slice(0, a.to.lastIndexOf('/'));
@@ -51,15 +49,39 @@ export const databaseDumped = operation({
       await sql(host, a, `DROP DATABASE IF EXISTS \`${drill}\`;`);
     }
     const record: DumpRecord = { schema: a.schema, version, charset, sha256: await host.sha256(part), tables: Object.fromEntries(content) };
+    await keepFormer(host, a);
     await host.move(part, a.to);
-    await host.writeFile(`${a.to}.json`, `${JSON.stringify(record, undefined, 1)}\n`, { mode: 0o600 });
+    await host.writeFile(recordOf(a.to), `${JSON.stringify(record, undefined, 1)}\n`, { mode: 0o600 });
+  },
+  async revert(host, a) {
+    const noted = await host.readFile(await noteOf(host));
+    if (noted === undefined) throw new StepError('precondition_failed', 'this step has put no dump in place');
+    const { former } = JSON.parse(noted) as { former: boolean };
+    for (const path of [a.to, recordOf(a.to)]) {
+      const back = former && await host.stat(`${path}.before`) !== undefined; // else it is back already, from a try that was cut short
+      if ((back || !former) && await host.stat(path) !== undefined) await host.move(path, `${path}.undone`);
+      if (back) await host.move(`${path}.before`, path);
+    }
   },
   async verify(probe, a) {
     const seen = await look(probe, a);
-    const end = (await probe.read(['tail', '-c', '200', a.to])).stdout.trim().split('\n').at(-1) ?? '';
-    return finding(seen.found, /^-- Dump completed/.test(end) ? seen.differences : [...seen.differences, { what: `last line of ${a.to}`, found: end, wanted: '-- Dump completed' }]);
+    const end = await lastLine(probe, a.to);
+    return finding(seen.found, isLastLine(end) ? seen.differences : [...seen.differences, { what: `last line of ${a.to}`, found: end, wanted: '-- Dump completed' }]);
   },
 });
+
+const noteOf = async (host: Host): Promise<string> => `${await host.stepFolder()}/former-dump.json`;
+
+/** The dump that stands where the new one goes, put aside for `revert`; once for a step, however often it is begun. */
+async function keepFormer(host: Host, a: Args): Promise<void> {
+  const former = await readRecord(host, a.to) !== undefined && await host.stat(a.to) !== undefined;
+  if (await host.readFile(await noteOf(host)) !== undefined) return;
+  if (former) for (const path of [a.to, recordOf(a.to)]) {
+    await host.remove(`${path}.before`);
+    await host.copy(path, `${path}.before`);
+  }
+  await host.writeFile(await noteOf(host), JSON.stringify({ former }), { mode: 0o600 });
+}
 
 const sql = async (host: Host, a: Args, text: string): Promise<void> => { await host.act(['mysql', `--defaults-file=${a.defaultsFile}`, '-e', text]); };
 
@@ -74,7 +96,7 @@ function isPast(a: Args, version: string): boolean {
 
 async function look(probe: Probe, a: Args): Promise<Finding> {
   const { version } = await present(probe, a);
-  const record = await readRecord(probe, a);
+  const record = await readRecord(probe, a.to);
   const whole = record !== undefined && await probe.stat(a.to) !== undefined && await probe.sha256(a.to) === record.sha256;
   const found = { version, dump: whole ? record.version : 'none' };
   if (!a.at.map(String).includes(version)) {
@@ -84,14 +106,4 @@ async function look(probe: Probe, a: Args): Promise<Finding> {
   const wrong = whole ? compareContent(new Map<string, TableContent>(Object.entries(record.tables)), await readContent(probe, a.defaultsFile, a.schema)) : [];
   if (whole && wrong.length === 0) return finding(found, [], `${a.to} is whole and holds the present state`);
   return finding(found, [{ what: `dump of schema ${a.schema}`, found: whole ? `another state (${wrong.slice(0, 3).join('; ')})` : 'none', wanted: `one of the present state in ${a.to}` }]);
-}
-
-async function readRecord(probe: Probe, a: Args): Promise<DumpRecord | undefined> {
-  const text = await probe.readFile(`${a.to}.json`);
-  if (text === undefined) return undefined;
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined; // a torn record proves nothing: dump again
-  }
 }

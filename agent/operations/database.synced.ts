@@ -1,9 +1,10 @@
 import * as z from 'zod';
-import type { Difference } from '../../proto/events.ts';
+import type { Difference, Json } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { charsetStatements, only, select, versionStatement } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';
 import { defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
+import { loadBack } from './database-dump.ts';
 import { absolutePath } from './fields.ts';
 import { finding, operation, type Finding } from './operation.ts';
 
@@ -22,11 +23,13 @@ const args = z.strictObject({
     .describe('Further versions that the same sync brings after the main one, e.g. of an extension: until then an interrupted sync is not done.'),
   utf8: z.boolean().default(true).describe('Refuse a database or tables that are not utf8: the sync, or the one after it, would stop.'),
   logDir: absolutePath.optional().describe("The service's log folder; files of root in it stop the service."),
+  dump: absolutePath.regex(/^[^;\\]*$/, 'expected a path without ; and \\').optional()
+    .describe('Dump that an earlier step (database.dumped) made of the schema as it is before: the way back. Without it this step cannot be undone.'),
   defaultsFile,
 });
 type Args = z.infer<typeof args>;
 
-/** The new version of a service's schema: mission rows C27 and its like, refusals as in the mission's schema errors. It cannot be undone here: the way back is the dump of database.dumped. */
+/** The new version of a service's schema: mission rows C27 and its like, refusals as in the mission's schema errors. Undone by loading `dump`, which must be whole and of the version found before; what was written since is lost. */
 export const databaseSynced = operation({
   name: 'database.synced',
   summary: "A service's database schema is at the given version.",
@@ -34,7 +37,7 @@ export const databaseSynced = operation({
   timeoutS: 7200,
   mayKill: false,
   describe: (a) => `schema ${a.schema} is at version ${String(a.to)} (from ${a.from.join(' or ')}), brought there by \`${a.sync.join(' ')}\` as ${a.runAs}`,
-  touches: (a) => ({ paths: [...[...a.sync, ...a.versionTool, ...a.flush ?? []].filter((word) => word.startsWith('/')), a.logDir, a.defaultsFile].filter((path) => path !== undefined) }),
+  touches: (a) => ({ paths: [...[...a.sync, ...a.versionTool, ...a.flush ?? []].filter((word) => word.startsWith('/')), a.logDir, a.dump, a.defaultsFile].filter((path) => path !== undefined) }),
   check: look,
   async apply(host, a) {
     const before = await readVersion(host, a);
@@ -46,6 +49,10 @@ export const databaseSynced = operation({
       const left = await readVersion(host, a);
       throw new StepError(error.code, `${error.message}; the schema is left at ${left}, nothing was rolled back; ${isNumber(a) ? 'remove the cause and run again: it goes on from there' : 'the way back is the dump'}`, error.failure);
     }
+  },
+  async revert(host, a, found: Json) {
+    if (a.dump === undefined) throw new StepError('precondition_failed', `this step names no dump of schema ${a.schema}, so it cannot be undone`);
+    await loadBack(host, a.defaultsFile, a.dump, a.schema, (found as { version: string }).version);
   },
   async verify(probe, a) {
     const seen = await look(probe, a);

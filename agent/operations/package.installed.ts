@@ -2,11 +2,13 @@ import * as z from 'zod';
 import type { Difference, Json } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { readAllPackages, readPackages } from '../facts/packages.ts';
+import { readBroken, type BrokenTransaction } from '../facts/transactions.ts';
 import type { Probe } from '../host/host.ts';
 import { globToRegExp } from '../parse/glob.ts';
 import { evr, parseRpmVerify, type RpmPackage } from '../parse/rpm.ts';
 import { parseListInstalled } from '../parse/yum.ts';
 import { finding, operation } from './operation.ts';
+import { concerns, isNew, isOwn, nameOf, refuseForeign, settle } from './package-transaction.ts';
 
 const args = z.strictObject({
   names: z.array(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/, 'expected a package name, not an option')).min(1).describe('Package names as rpm knows them.'),
@@ -19,7 +21,8 @@ type Args = z.infer<typeof args>;
  * Rows C2, C10, C14 and every later install. With `version`, yum is asked for that version only, so that a wrong
  * channel installs nothing. yum ends with 0 when it knows only some of the names: proof is rpm's database, the files
  * on disk (rpm -V) and, with `from`, yum's record of the repository. Undone with `rpm -e` of exactly what the
- * transaction brought, which refuses where something later needs it; users, logs and .rpmsave files stay.
+ * transaction brought, which refuses where something later needs it; users, logs and .rpmsave files stay. A transaction
+ * that was broken in the middle is undone or finished first where this step's yum began it; another's is refused.
  */
 export const packageInstalled = operation({
   name: 'package.installed', summary: 'Packages are installed, in the wanted version.', args, timeoutS: 3600, mayKill: false,
@@ -28,19 +31,28 @@ export const packageInstalled = operation({
   touches: ({ names, version = '' }) => ({ packages: [...names, ...version === '' || /^\d+\./.test(version) ? [] : names.map((name) => `${name}-${version}`)] }),
   looksAt: (a) => ({ sight: 'packages', names: a.names }),
   async check(probe, a) {
-    const packages = await readPackages(probe, a.names);
-    return finding(foundOf(a, packages), differences(a, packages));
+    const packages = await readPackages(probe, a.names), wrong = differences(a, packages);
+    const broken = await readBroken(probe, false);
+    if (broken === undefined) return finding(foundOf(a, packages), wrong);
+    const own = isOwn(broken, a.names, words(a)), concerned = concerns(broken, a.names, packages);
+    if (!own && (concerned || wrong.length > 0)) refuseForeign(broken, packages);
+    if (!own) return finding(foundOf(a, packages), wrong, `a package transaction was broken on this host (${nameOf(broken)}); these packages were not in it`);
+    return finding(foundOf(a, packages.filter((one) => !isNew(broken, one))), [...wrong, brokenOff(broken)]);
   },
   async apply(host, a) {
+    const broken = await readBroken(host, true);
+    if (broken !== undefined && !isOwn(broken, a.names, words(a))) refuseForeign(broken, await readAllPackages(host));
+    if (broken !== undefined) await settle(host, broken);
     const packages = await readPackages(host, a.names);
     const missing = a.names.filter((name) => differences({ ...a, names: [name] }, packages).length > 0);
     const list = `${await host.stepFolder()}/packages-before`;
-    if (await host.readFile(list) === undefined) await host.writeFile(list, (await readAllPackages(host)).map((one) => `${one.name}\n`).join(''), { mode: 0o600 });
-    await host.act(['yum', '-y', 'install', ...missing.map((name) => (a.version === undefined ? name : `${name}-${a.version}`))], { outlives: true });
+    if (await host.readFile(list) === undefined) await host.writeFile(list, (await readAllPackages(host)).filter((one) => !isNew(broken, one)).map((one) => `${one.name}\n`).join(''), { mode: 0o600 });
+    if (missing.length > 0) await host.act(['yum', '-y', 'install', ...words({ ...a, names: missing })], { outlives: true });
   },
   async verify(probe, a) {
     const packages = await readPackages(probe, a.names);
-    const wrong = differences(a, packages);
+    const broken = await readBroken(probe, true), mine = broken !== undefined && (isOwn(broken, a.names, words(a)) || concerns(broken, a.names, packages));
+    const wrong = [...differences(a, packages), ...mine ? [brokenOff(broken)] : []];
     return finding(foundOf(a, packages), wrong.length > 0 ? wrong : [...await damaged(probe, a.names), ...await fromElsewhere(probe, a)]);
   },
   async revert(host, a, found: Json) {
@@ -56,6 +68,11 @@ export const packageInstalled = operation({
     if (remove.length > 0) await host.act(['rpm', '-e', ...new Set(remove)]);
   },
 });
+
+/** What yum is asked for. */
+const words = (a: Args): string[] => a.names.map((name) => (a.version === undefined ? name : `${name}-${a.version}`));
+
+const brokenOff = (broken: BrokenTransaction): Difference => ({ what: `package transaction ${nameOf(broken)}`, found: 'broken in the middle', wanted: 'ended' });
 
 const foundOf = (a: Args, packages: RpmPackage[]): Record<string, string[]> =>
   Object.fromEntries(a.names.map((name) => [name, packages.filter((one) => one.name === name).map(evr).sort()]));

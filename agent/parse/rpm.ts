@@ -20,6 +20,8 @@ export function parseRpmQuery(text: string): RpmPackage[] {
 
 export const evr = (one: RpmPackage): string => `${one.epoch}:${one.version}-${one.release}.${one.arch}`;
 
+export const nevraOf = (one: RpmPackage): string => `${one.name}-${one.version}-${one.release}.${one.arch}`;
+
 export interface RpmProblem { path: string; what: string }
 
 /**

@@ -4,15 +4,19 @@ import {
 import type { Json } from '../../proto/events.ts';
 import { agentService, healthService, MAX_MESSAGE_BYTES } from '../../proto/wire.ts';
 import type { Dispatcher } from '../dispatcher.ts';
+import { exchangeHeads } from '../heads.ts';
 import type { Health } from '../health/health.ts';
 import type { LeaseKeeper } from '../lease.ts';
-import { Denied, repeat, unary, type Message } from './calls.ts';
+import type { RevocationKeeper } from '../revocation.ts';
+import { repeat, unary } from './calls.ts';
+import { Denied, Gate, type Message } from './gate.ts';
 import { attach, execute } from './work.ts';
 
 /** What the server hands calls on to; it holds no logic of its own. */
 export interface Services {
   dispatcher: Dispatcher;
   leases: LeaseKeeper;
+  revocations: Pick<RevocationKeeper, 'current' | 'put'>;
   health(): Promise<Health>;
   facts(): Promise<Json>;
   /** ListOperationsResponse as a message. */
@@ -34,39 +38,43 @@ async function serving(services: Services, name: string): Promise<string> {
   return item.grade === 'critical' ? 'NOT_SERVING' : 'SERVING';
 }
 
-function agentHandlers(services: Services): UntypedServiceImplementation {
-  const { dispatcher, leases } = services;
+function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedServiceImplementation {
+  const { dispatcher, leases } = services, work = { gate, dispatcher, leases };
   return {
-    Execute: (call: ServerDuplexStream<Message, Message>) => { execute(services, call); },
-    Attach: (call: ServerWritableStream<Message, Message>) => { attach(services, call); },
-    Confirm: unary('Confirm', (request, { name }, peer) => {
+    Execute: (call: ServerDuplexStream<Message, Message>) => { execute(work, call); },
+    Attach: (call: ServerWritableStream<Message, Message>) => { attach(work, call); },
+    Confirm: unary(gate, 'Confirm', (request, { name }, peer) => {
       const run = String(request['runId']), refusal = leases.refusal(run, Number(request['fence']));
       if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
       return dispatcher.confirmations.confirm({ run, command: String(request['commandId']), peer, by: name });
     }),
-    Stop: unary('Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
-    AcquireLease: unary('AcquireLease', (request) => {
+    Stop: unary(gate, 'Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
+    AcquireLease: unary(gate, 'AcquireLease', (request) => {
       dispatcher.run(String(request['runId'])); // refuses a run id that is not one
-      const { granted, lease } = leases.acquire(String(request['runId']), String(request['owner']), Math.min(Number(request['ttlS']) || 60, 86_400), Boolean(request['takeOver']));
+      const { granted, lease } = leases.acquire({ run: String(request['runId']), owner: String(request['owner']), ttlS: Math.min(Number(request['ttlS']) || 60, 86_400), takeOver: Boolean(request['takeOver']), fence: Number(request['fence']) });
       return { granted, fence: granted ? lease.fence : 0, holderOwner: lease.owner, holderRunId: lease.run, expiresMs: lease.expiresMs };
     }),
-    ReleaseLease: unary('ReleaseLease', (request) => ({ released: leases.release(String(request['runId']), Number(request['fence'])) })),
-    GetHealth: unary('GetHealth', async () => ({ health: healthMessage(await services.health()) })),
+    ReleaseLease: unary(gate, 'ReleaseLease', (request) => ({ released: leases.release(String(request['runId']), Number(request['fence'])) })),
+    PutRevocations: unary(gate, 'PutRevocations', async (request) => ({ ...await services.revocations.put(String(request['crlPem'])) })),
+    GetHealth: unary(gate, 'GetHealth', async () => ({ health: healthMessage(await services.health()) })),
     WatchHealth: (call: ServerWritableStream<Message, Message>) => {
       const everyS = Math.min(Math.max(Number(call.request['everyS']) || 5, 1), 3600);
-      repeat(call, 'WatchHealth', everyS, async () => { call.write({ health: healthMessage(await services.health()) }); });
+      repeat(gate, call, 'WatchHealth', everyS, async () => { call.write({ health: healthMessage(await services.health()) }); });
     },
-    GetFacts: unary('GetFacts', async () => ({ factsJson: JSON.stringify(await services.facts()) })),
-    ListOperations: unary('ListOperations', () => services.operations()),
+    GetFacts: unary(gate, 'GetFacts', async () => ({ factsJson: JSON.stringify(await services.facts()) })),
+    ExchangeHeads: unary(gate, 'ExchangeHeads', (request, { name }) => exchangeHeads(dispatcher, tls, name, request)),
+    ListOperations: unary(gate, 'ListOperations', () => services.operations()),
+    ListRuns: unary(gate, 'ListRuns', () => ({ runs: dispatcher.list() })),
+    RemoveRun: unary(gate, 'RemoveRun', (request) => dispatcher.remove(String(request['runId']), leases.current.run)),
   };
 }
 
-function healthHandlers(services: Services): UntypedServiceImplementation {
+function healthHandlers(services: Services, gate: Gate): UntypedServiceImplementation {
   return {
-    Check: unary('Check', async (request) => ({ status: await serving(services, String(request['service'])) })),
+    Check: unary(gate, 'Check', async (request) => ({ status: await serving(services, String(request['service'])) })),
     Watch: (call: ServerWritableStream<Message, Message>) => {
       let last = '';
-      repeat(call, 'Watch', 5, async () => {
+      repeat(gate, call, 'Watch', 5, async () => {
         const now = await serving(services, String(call.request['service'])).catch(() => 'SERVICE_UNKNOWN');
         if (now !== last) call.write({ status: now });
         last = now;
@@ -75,18 +83,19 @@ function healthHandlers(services: Services): UntypedServiceImplementation {
   };
 }
 
-/** Starts listening; resolves with the port. mTLS only: no certificate of the site's CA, no connection. */
-export async function serve(services: Services, tls: Tls, address: string): Promise<{ port: number; close(): Promise<void> }> {
+/** Starts listening; resolves with the port. mTLS only: no certificate of the site's CA, no connection. `sweepMs`: how often open calls are held against the revocation list. */
+export async function serve(services: Services, tls: Tls, address: string, sweepMs?: number): Promise<{ port: number; close(): Promise<void> }> {
+  const gate = new Gate(services.revocations, sweepMs);
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 20_000,
     'grpc.max_concurrent_streams': 100,
     interceptors: [(_method, call) => { services.dispatcher.confirmations.hear(call.getPeer()); return new ServerInterceptingCall(call); }],
   });
-  server.addService(agentService, agentHandlers(services));
-  server.addService(healthService, healthHandlers(services));
+  server.addService(agentService, agentHandlers(services, gate, tls));
+  server.addService(healthService, healthHandlers(services, gate));
   const credentials = ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.certificate }], true);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => { if (error === null) resolve(bound); else reject(error); });
   });
-  return { port, close: () => new Promise((resolve) => { server.tryShutdown(() => { resolve(); }); }) };
+  return { port, close: () => new Promise((resolve) => { gate.close(); server.tryShutdown(() => { resolve(); }); }) };
 }

@@ -4,21 +4,19 @@ import { commandFromWire, eventToWire } from '../../proto/wire.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { LeaseKeeper } from '../lease.ts';
 import type { RunLog } from '../runlog.ts';
-import { authorize, denial, Denied, type Message } from './calls.ts';
+import { denial } from './calls.ts';
+import { Denied, type Gate, type Message, type Stream } from './gate.ts';
 
-interface Work { dispatcher: Dispatcher; leases: LeaseKeeper }
+interface Work { gate: Gate; dispatcher: Dispatcher; leases: LeaseKeeper }
 
 /** Commands of one stream that may wait. */
 const MAX_COMMANDS_WAITING = 20_000;
-
-
-type Out = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
 
 /**
  * Sends a run's events from `fromSeq` on, each once and in order: live ones, and stored ones where it began late or the
  * reader was slow. A reader that takes nothing holds no event in memory: they are on disk and read when it goes on.
  */
-function pump(call: Out, log: RunLog, fromSeq: number, wanted: (event: Event) => boolean, sent: (event: Event) => void): () => void {
+function pump(call: Stream, log: RunLog, fromSeq: number, wanted: (event: Event) => boolean, sent: (event: Event) => void): () => void {
   let next = fromSeq, blocked = false;
   const pass = (event: Event): void => {
     if (blocked || event.seq < next) return;
@@ -36,16 +34,15 @@ function pump(call: Out, log: RunLog, fromSeq: number, wanted: (event: Event) =>
 }
 
 /** One Execute stream: commands in, the events of just these commands out; it ends when the last has finished. */
-export function execute({ dispatcher, leases }: Work, call: ServerDuplexStream<Message, Message>): void {
+export function execute({ gate, dispatcher, leases }: Work, call: ServerDuplexStream<Message, Message>): void {
   const open = new Set<string>(), mine = new Set<string>(), unfollow: (() => void)[] = [];
-  let halfClosed = false, followed: string | undefined;
+  let halfClosed = false, over = false, followed: string | undefined;
   const endIfDone = (): void => { if (halfClosed && open.size === 0) call.end(); };
-  const fail = (error: unknown): void => { unfollow.forEach((stop) => { stop(); }); call.emit('error', denial(error)); };
+  const fail = (error: unknown): void => { over = true; unfollow.forEach((stop) => { stop(); }); call.emit('error', denial(error)); };
   const noteSent = (event: Event): void => { if (event.kind === 'finished') { open.delete(event.command); endIfDone(); } };
-  // Once a stream: its certificate cannot change.
-  try { authorize(call, 'Execute'); } catch (error) { fail(error); return; }
-  call.on('data', (request: Message) => {
+  const take = (request: Message): void => {
     try {
+      if (over) return;
       const command = commandFromWire((request['command'] ?? {}) as Message);
       const refusal = leases.refusal(command.run, command.fence);
       if (refusal !== undefined) throw new Denied(status.FAILED_PRECONDITION, refusal);
@@ -63,16 +60,21 @@ export function execute({ dispatcher, leases }: Work, call: ServerDuplexStream<M
       // Accepted in an earlier stream: its events so far are sent again, then the live ones follow.
       if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.awaiting, trace.verified, trace.finished]) if (event !== undefined) { call.write({ event: eventToWire(event) }); noteSent(event); }
     } catch (error) { fail(error); }
-  });
+  };
+  // Once a stream: its certificate cannot change. Nothing is read before.
+  gate.keep(call, 'Execute', fail).then(() => { call.on('data', take); }, fail);
   call.on('end', () => { halfClosed = true; endIfDone(); });
   call.on('close', () => { unfollow.forEach((stop) => { stop(); }); });
   call.on('cancelled', () => { unfollow.forEach((stop) => { stop(); }); });
 }
 
 /** One Attach stream: a run's stored events, then live ones until the run is idle. */
-export function attach({ dispatcher }: Work, call: ServerWritableStream<Message, Message>): void {
-  try {
-    authorize(call, 'Attach');
+export function attach({ gate, dispatcher }: Work, call: ServerWritableStream<Message, Message>): void {
+  let unfollow = (): void => undefined;
+  const fail = (error: unknown): void => { unfollow(); call.emit('error', denial(error)); };
+  call.on('cancelled', () => { unfollow(); });
+  gate.keep(call, 'Attach', fail).then(() => {
+    if (call.cancelled) return;
     const run = String(call.request['runId']);
     const log = dispatcher.known(run);
     if (log === undefined) throw new Denied(status.NOT_FOUND, `this host has no journal of run ${run}`);
@@ -80,11 +82,10 @@ export function attach({ dispatcher }: Work, call: ServerWritableStream<Message,
     const endIfIdle = (): void => { if (!dispatcher.pending(run) && last >= log.lastSeq) { unfollow(); call.end(); } };
     const from = Math.max(1, Number(call.request['fromSeq']));
     if (from > log.lastSeq) last = log.lastSeq;
-    const unfollow = pump(call, log, from, () => true, (event) => {
+    unfollow = pump(call, log, from, () => true, (event) => {
       last = event.seq;
       setImmediate(endIfIdle);
     });
-    call.on('cancelled', unfollow);
     endIfIdle();
-  } catch (error) { call.emit('error', denial(error)); }
+  }).catch(fail);
 }

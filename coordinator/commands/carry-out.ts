@@ -1,20 +1,25 @@
 import { randomInt } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
+import { GENESIS } from '../../proto/journal.ts';
 import type { Context } from '../context.ts';
 import { changedSince, readSite } from '../input/files.ts';
 import { checkSecrets, readSecret } from '../input/secrets.ts';
 import { InputError, problem } from '../input/problem.ts';
+import { Detached, type RunSettings } from '../hosts.ts';
+import type { Link } from '../link.ts';
 import type { Plan } from '../plan-format.ts';
 import { planJson } from '../plan-text.ts';
-import { watchRun } from '../progress/progress.ts';
+import { watchRun, type Progress } from '../progress/progress.ts';
 import { reportOf } from '../report/model.ts';
 import { reportJson } from '../report/json.ts';
 import { reportText } from '../report/text.ts';
-import { Detached, EXIT, Run } from '../run.ts';
+import { Run } from '../run.ts';
+import { EXIT } from '../verdict.ts';
 import { openLocalStore } from '../store/local.ts';
 import type { RunStore, RunWriter } from '../store/runstore.ts';
 import { newestPlan, readPlan } from '../store/plans.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
+import type { Kept } from './stored-run.ts';
 
 export interface RunOptions { runId?: string; patience: number; takeOver?: true; json?: true }
 
@@ -36,48 +41,68 @@ export function planToCarryOut(context: Context, file: string | undefined): Plan
   return plan;
 }
 
-/** Carries a plan out, or only looks, with live progress, Ctrl-C and the report at the end. Sets the exit code. */
-export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, patience, takeOver, json }: RunOptions): Promise<void> {
-  const site = readSite(context.siteFile());
-  const own = credentials(context, site, OPERATOR);
-  checkSecrets(context.siteFile(), plan);
+/** Carries a plan out as a new run, or only looks, with live progress, Ctrl-C and the report at the end. Sets the exit code. */
+export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, ...options }: RunOptions): Promise<void> {
   const run = runId ?? newRunId(Date.now());
   const store = openLocalStore(context.stateFolder());
-  if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, 'another --run-id')]);
-  const code = await withLinks(plan.hosts, own, async (links) => {
-    const writer = created(store, run, plan);
-    const progress = watchRun(plan, mode, json === true ? process.stderr : process.stdout);
-    const settings = { run, mode, attempt: 1, by: `${userInfo().username}@${hostname()}`, patienceS: patience, takeOver: takeOver === true, readSecret: (reference: string) => readSecret(context.siteFile(), reference) };
+  if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, `another --run-id, or: tandem resume ${run}`)]);
+  await conduct(context, { run, plan, records: [] }, mode, created(store, run, plan), options, (settings, links, writer, progress) => {
     const carried = new Run(plan, settings, links, writer, progress);
-    const release = onInterrupt(context, carried, run);
     context.tell(`${mode === 'check' ? 'Dry run' : 'Run'} ${run} of plan ${plan.digest.slice(0, 12)}; Ctrl-C lets each host finish the step in hand and stops.`);
-    try { return await carried.carryOut(); } catch (error) {
-      if (error instanceof Detached) return EXIT.interrupted;
-      throw error;
-    } finally {
-      release();
-      progress.end();
-      writer.close();
-    }
+    return carried;
   });
-  context.finish(code);
+}
+
+/** What carries a run on: the plan forward, or its steps back. */
+export interface Conducted { carryOut(): Promise<number>; stop(reason: string): Promise<void>; detach(): void }
+
+/** One attempt of a run, new or kept: certificate and secrets checked first, no second coordinator beside it, the report at the end. Sets the exit code. */
+export async function conduct(context: Context, { run, plan, records }: Pick<Kept, 'run' | 'plan' | 'records'>, mode: RunSettings['mode'], writer: RunWriter, { patience, takeOver, json }: Omit<RunOptions, 'runId'>,
+  make: (settings: RunSettings, links: Map<string, Link>, writer: RunWriter, progress: Progress) => Conducted): Promise<void> {
+  const own = credentials(context, readSite(context.siteFile()), OPERATOR), store = openLocalStore(context.stateFolder());
+  checkSecrets(context.siteFile(), plan);
+  const attempt = 1 + Math.max(0, ...records.map((record) => (record.type === 'begun' ? record.attempt : 0)));
+  const alone = await store.hold(run);
+  try {
+    const code = await withLinks(plan.hosts, own, async (links) => {
+      const progress = watchRun(plan, mode, json === true ? process.stderr : process.stdout);
+      const settings: RunSettings = { run, mode, attempt, by: owner(), patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
+      const conducted = make(settings, links, writer, progress);
+      const release = onInterrupt(context, conducted, run);
+      try { return await conducted.carryOut(); } catch (error) {
+        if (error instanceof Detached) return EXIT.interrupted;
+        throw error;
+      } finally {
+        release();
+        progress.end();
+        writer.close();
+      }
+    });
+    context.finish(code);
+  } finally {
+    alone.close();
+  }
   const kept = store.read(run);
   if (kept === undefined) return;
   const report = reportOf(run, plan, kept.records);
   context.say(json === true ? reportJson(report).trimEnd() : `\n${reportText(report)}`);
 }
 
+/** Who holds the lease: the same words after a crash, so that the run is gone on with at once. */
+const owner = (): string => `${userInfo().username}@${hostname()}`;
+
 /** A run that is kept from its first record on: what never began leaves nothing. */
 function created(store: RunStore, run: string, plan: Plan): RunWriter {
   let writer: RunWriter | undefined;
   return {
     append(record) { writer ??= store.create(run, planJson(plan)); writer.append(record); },
+    head() { return writer?.head() ?? { n: 0, hash: GENESIS }; },
     close() { writer?.close(); },
   };
 }
 
 /** First signal: stop after the step in hand. Second: let go of the hosts. Returns what takes the handlers away. */
-function onInterrupt(context: Context, run: Run, id: string): () => void {
+function onInterrupt(context: Context, run: Conducted, id: string): () => void {
   let signals = 0;
   const handle = (signal: NodeJS.Signals): void => {
     signals += 1;

@@ -24,9 +24,17 @@ const valuedFlags = (command: Command): string[] => [
   ...command.options.flatMap((option: Option) => (option.required && option.long !== undefined ? [option.long] : [])), ...command.commands.flatMap(valuedFlags),
 ];
 
-/** Words are looked up by the path of commands typed so far; behind an option that takes a value, files are offered. */
-export function bashScript(root: Command): string {
+/**
+ * Words are looked up by the path of commands typed so far; behind an option that takes a value, files are offered. `host` is the tree of
+ * `tandem agent`: who has both trees gives it (scripts/man.ts), as the coordinator does not load the agent.
+ */
+export function bashScript(root: Command, host?: Command): string {
   const all = wordsOf(root, root.name(), []);
+  if (host !== undefined) {
+    all[0]?.words.unshift('agent');
+    all.push(...wordsOf(host, host.name(), []));
+  }
+  const valued = new Set([root, ...(host === undefined ? [] : [host])].flatMap(valuedFlags));
   return `# bash completion of tandem; made by: tandem completion bash
 _tandem() {
   local current=\${COMP_WORDS[COMP_CWORD]} path=${root.name()} word value=
@@ -36,7 +44,7 @@ ${all.map(({ path, words }) => `    ['${path}']='${[...new Set(words)].join(' ')
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [ -n "$value" ]; then
       value=
-    elif [[ ' ${[...new Set(valuedFlags(root))].join(' ')} ' == *" $word "* ]]; then
+    elif [[ ' ${[...valued].join(' ')} ' == *" $word "* ]]; then
       value=yes
     elif [ -n "\${words["$path $word"]+known}" ]; then
       path="$path $word"

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
-import { EXIT } from '../run.ts';
+import { EXIT } from '../verdict.ts';
 import { ANY, credentials, hostsNamed, withLinks } from './links.ts';
 
 export function factsCommand(context: Context): Command {

@@ -3,7 +3,7 @@ import { createLogUpdate } from 'log-update';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
 import type { Link } from '../link.ts';
-import { EXIT } from '../run.ts';
+import { EXIT } from '../verdict.ts';
 import { ANY, credentials, hostsNamed, withLinks } from './links.ts';
 import { plainTable, styledGrade } from './table.ts';
 import { wholeNumber } from './values.ts';

@@ -2,14 +2,14 @@ import { Command } from 'commander';
 import { styleText } from 'node:util';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
-import type { Link } from '../link.ts';
-import { EXIT } from '../run.ts';
+import { AgentRefused, NotEnrolled, type Link } from '../link.ts';
+import { EXIT } from '../verdict.ts';
 import type { SiteHost } from '../site.ts';
 import { ANY, credentials, withLinks } from './links.ts';
 import { plainTable, styledGrade } from './table.ts';
 
 /** What one host says of itself, in one row. */
-interface Row { host: string; role: string; address: string; agentVersion: string; reachable: boolean; grade: string; policy: string; reason: string }
+interface Row { host: string; role: string; address: string; agentVersion: string; reachable: boolean; enrolled: boolean | null; grade: string; policy: string; reason: string }
 
 const TIMEOUT_S = 5;
 
@@ -31,10 +31,15 @@ async function rowOf(host: SiteHost, link: Link): Promise<Row> {
   const row = { host: host.name, role: host.role, address: `${host.address}:${String(host.port)}` };
   try {
     const { health } = await link.call('GetHealth', {}, TIMEOUT_S) as { health: { agentVersion: string; grade: string; items: { subsystem: string; valuesJson: string }[] } };
-    return { ...row, agentVersion: health.agentVersion, reachable: true, grade: health.grade, policy: policyOf(health.items), reason: '' };
+    return { ...row, agentVersion: health.agentVersion, reachable: true, enrolled: true, grade: health.grade, policy: policyOf(health.items), reason: '' };
   } catch (error) {
-    return { ...row, agentVersion: '', reachable: false, grade: '', policy: '', reason: (error as Error).message };
+    return { ...row, agentVersion: '', reachable: false, enrolled: enrolledAfter(error), grade: '', policy: '', reason: (error as Error).message };
   }
+}
+
+/** False: it must be enrolled, or enrolled again. Null: nothing is known. */
+function enrolledAfter(error: unknown): boolean | null {
+  return error instanceof NotEnrolled || (error instanceof AgentRefused && error.code === 'REVOKED') ? false : null;
 }
 
 /** none: everything is allowed there. */
@@ -44,4 +49,4 @@ function policyOf(items: { subsystem: string; valuesJson: string }[]): string {
 }
 
 const tableOf = (rows: Row[]): string => plainTable(['HOST', 'ROLE', 'ADDRESS', 'AGENT', 'REACHABLE', 'GRADE', 'POLICY'],
-  rows.map((row) => [row.host, row.role, row.address, row.agentVersion, row.reachable ? 'yes' : styleText('red', 'no'), styledGrade(row.grade), row.policy]));
+  rows.map((row) => [row.host, row.role, row.address, row.agentVersion, row.reachable ? 'yes' : row.enrolled === false ? styleText('yellow', 'not enrolled') : styleText('red', 'no'), styledGrade(row.grade), row.policy]));

@@ -3,21 +3,24 @@ import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { besideSite, readSite } from '../input/files.ts';
-import { SITE_NAME, type Role } from '../pki/checks.ts';
+import { day, SITE_NAME, type Role } from '../pki/checks.ts';
 import { initPki, issueFor } from '../pki/folder.ts';
+import { certificatesIn, daysLeft, readLedger, stateOf, type Certificate } from '../pki/ledger.ts';
 import { InputError, nearest, problem } from '../input/problem.ts';
 import type { Site } from '../site.ts';
+import { publishCommand, revokeCommand } from './pki-revoke.ts';
+import { plainTable } from './table.ts';
 import { invalid, ipAddress, matching } from './values.ts';
 
 interface Options { dir?: string; name?: string; role: Role; address: string[] }
 
 /** The site file where there is one; the authority may be made before it. */
-const siteOf = (context: Context): Site | undefined => (context.siteGiven() || existsSync(context.siteFile()) ? readSite(context.siteFile()) : undefined);
-const folderOf = (context: Context, site: Site | undefined, dir: string | undefined): string => dir ?? (site === undefined ? 'pki' : besideSite(context.siteFile(), site.pki));
+export const siteOf = (context: Context): Site | undefined => (context.siteGiven() || existsSync(context.siteFile()) ? readSite(context.siteFile()) : undefined);
+export const folderOf = (context: Context, site: Site | undefined, dir: string | undefined): string => dir ?? (site === undefined ? 'pki' : besideSite(context.siteFile(), site.pki));
 
 export function pkiCommand(context: Context): Command {
   const pki = new Command('pki').description("The site's own certificates; works with no network.")
-    .addHelpText('after', '\nExamples:\n  tandem pki init --name mysite\n  tandem pki issue controller --address 10.77.0.1');
+    .addHelpText('after', '\nExamples:\n  tandem pki init --name mysite\n  tandem pki issue ann --role observer\n  tandem pki list\n  tandem pki revoke ann --reason "left the team"\n  tandem pki publish\n\nHosts get theirs by: tandem enrol');
   pki.command('init').description("Make the site's authority and its operator: ca.crt, ca.key, operator.crt, operator.key.")
     .option('--name <site>', 'name of the site (default: the one in the site file)', matching(SITE_NAME, 'a name of small letters, digits, "-" and "_"'))
     .option('--dir <folder>', 'where to put them (default: the pki folder of the site file, else ./pki)')
@@ -29,7 +32,7 @@ export function pkiCommand(context: Context): Command {
       const folder = folderOf(context, site, dir);
       await initPki(folder, siteName, Date.now());
       context.say(`Made the authority of site ${siteName} and its operator in ${folder}. Keep ${join(folder, 'ca.key')} safe: whoever has it can steer every host.`);
-      context.say('Next: tandem pki issue HOST for each host.');
+      context.say('Next: on each host tandem agent enrol, then here: tandem enrol HOST --code CODE');
     });
   pki.command('issue').description('Make a certificate for a host, or for a person who runs or watches.')
     .addArgument(new Argument('<name>', 'name of the host in the site file, or of the person').argParser(matching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name of small letters, digits and "-"')))
@@ -44,7 +47,35 @@ export function pkiCommand(context: Context): Command {
       const hosts = site?.hosts.map((host) => host.name) ?? [];
       if (role === 'agent' && site !== undefined && !hosts.includes(name)) context.tell(`Note: ${context.siteFile()} has no host "${name}"${nearest(name, hosts) === undefined ? '' : `; did you mean "${nearest(name, hosts) as string}"?`}`);
       context.say(`Made ${join(issued, `${role}.crt`)}.`);
-      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (ca.crt, agent.crt, agent.key), then there: systemctl restart tandem-agent` : `Next: give ${issued}/ to ${name}, whose site file names it as its pki folder.`);
+      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (ca.crt, agent.crt, agent.key), then there: systemctl restart tandem-agent. (tandem enrol does it without moving a key.)` : `Next: give ${issued}/ to ${name}, whose site file names it as its pki folder.`);
     });
+  pki.command('list').description('Show every certificate that was made: whose, until when, and whether it is in force.')
+    .option('--dir <folder>', 'folder of the authority (default: the pki folder of the site file, else ./pki)')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  tandem pki list')
+    .action(({ dir, json }: { dir?: string; json?: true }) => {
+      const folder = folderOf(context, dir === undefined ? siteOf(context) : undefined, dir), now = Date.now();
+      if (!existsSync(folder)) throw new InputError([problem({ file: folder, line: 1, column: 1 }, 'no folder', 'the one that tandem pki init made (--dir FOLDER names another)')]);
+      const all = certificatesIn(readLedger(folder)).sort((a, b) => (a.name === b.name ? a.atMs - b.atMs : a.name < b.name ? -1 : 1));
+      context.say(json === true ? JSON.stringify(all.map((each) => plain(each, now)), null, 2)
+        : plainTable(['NAME', 'ROLE', 'STATE', 'UNTIL', 'SERIAL', 'MADE BY', 'REASON'], all.map((each) => [each.name, each.role, stateText(each, now), day(new Date(each.notAfterMs)), each.serial, each.by, each.revoked?.reason ?? each.reason])));
+      const ending = all.filter((each) => stateOf(each, now) === 'expiring');
+      context.tell(ending.length > 0 ? `Next: a new certificate for ${[...new Set(ending.map(({ name }) => name))].join(', ')}: tandem enrol HOST --again --reason TEXT, tandem pki issue NAME` : 'Next: tandem pki revoke NAME --reason TEXT takes one out of force.');
+    });
+  pki.addCommand(revokeCommand(context));
+  pki.addCommand(publishCommand(context));
   return pki;
 }
+
+function stateText(certificate: Certificate, nowMs: number): string {
+  const state = stateOf(certificate, nowMs);
+  if (state === 'expiring') return `expires in ${String(daysLeft(certificate.notAfterMs, nowMs))} days`;
+  return certificate.revoked === undefined ? state : `revoked on ${day(new Date(certificate.revoked.atMs))}`;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const plain = (certificate: Certificate, nowMs: number): unknown => {
+  const { name, role, serial, keySha256, notAfterMs, by, atMs, reason, revoked } = certificate;
+  return { name, role, serial, state: stateOf(certificate, nowMs), daysLeft: daysLeft(notAfterMs, nowMs), notAfter: iso(notAfterMs), made: iso(atMs), by, reason, keySha256,
+    ...(revoked === undefined ? {} : { revoked: { at: iso(revoked.atMs), by: revoked.by, reason: revoked.reason } }) };
+};

@@ -6,9 +6,12 @@ import { matching, wholeNumber } from './values.ts';
 
 interface Options extends RunOptions { plan?: string }
 
+/** The options of everything that makes a run. */
+export const withRunOptions = (command: Command): Command => withAttemptOptions(command
+  .option('--run-id <id>', 'name of this run (default: made from the time)', matching(RUN_ID, 'small letters, digits and "-", at most 63')));
+
 /** The options of everything that goes through a run. */
-export const withRunOptions = (command: Command): Command => command
-  .option('--run-id <id>', 'name of this run (default: made from the time)', matching(RUN_ID, 'small letters, digits and "-", at most 63'))
+export const withAttemptOptions = (command: Command): Command => command
   .option('--patience <seconds>', 'how long a broken link is dialled again', wholeNumber(0), 120)
   .option('--take-over', 'take a host whose last coordinator has gone (its lease has lapsed)')
   .option('--json', 'print the report as JSON (the progress goes to standard error)');

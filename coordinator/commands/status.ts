@@ -8,7 +8,7 @@ import { reportJson } from '../report/json.ts';
 import { reportOf } from '../report/model.ts';
 import type { HostReport, RunReport } from '../report/schema.ts';
 import { countsText, nextSteps, verdictText } from '../report/words.ts';
-import { EXIT } from '../run.ts';
+import { EXIT } from '../verdict.ts';
 import type { RunRecord } from '../store/runstore.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
 import { storedRun } from './stored-run.ts';

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
 import type { Link } from '../link.ts';
-import { EXIT } from '../run.ts';
+import { EXIT } from '../verdict.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
 import { storedRun } from './stored-run.ts';
 

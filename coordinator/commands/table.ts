@@ -9,6 +9,9 @@ export function plainTable(head: string[], rows: string[][]): string {
   return table.toString().split('\n').map((line) => line.trimEnd()).join('\n');
 }
 
+/** Minutes, in UTC; a dash for no time. */
+export const minuteText = (timeMs: number): string => (timeMs === 0 ? '-' : new Date(timeMs).toISOString().slice(0, 16).replace('T', ' '));
+
 const GRADES = { ok: 'green', warn: 'yellow', critical: 'red', unknown: 'magenta' } as const;
 /** A grade of health in its colour, where the terminal takes colours. */
 export const styledGrade = (grade: string): string => (grade in GRADES ? styleText(GRADES[grade as keyof typeof GRADES], grade) : grade);

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Plan } from '../plan-format.ts';
-import { coordinatorSecrets } from '../run.ts';
+import { coordinatorSecrets } from '../hosts.ts';
 import { besideSite } from './files.ts';
 import { InputError, problem } from './problem.ts';
 

@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { InputError, problem, type Place, type Problem } from '../input/problem.ts';
 import { NAME } from '../site.ts';
 import { certificateOf, keyOf, type PemFile } from './pem.ts';
@@ -9,7 +9,20 @@ export interface Holder { site: string; role: Role; name: string }
 
 export { NAME as SITE_NAME };
 const HOLDER = /URI:spiffe:\/\/([a-z0-9._-]+)\/(agent|operator|observer)\/([A-Za-z0-9][A-Za-z0-9._@-]{0,63})/;
-const day = (date: Date): string => date.toISOString().slice(0, 10);
+export const day = (date: Date): string => date.toISOString().slice(0, 10);
+
+/** A serial number in one form, whoever prints it: small letters, no zeros in front. */
+export const serialOf = (hex: string): string => hex.toLowerCase().replaceAll(/[^0-9a-f]/g, '').replace(/^0+(?=.)/, '');
+/** SHA-256 of the public key (SubjectPublicKeyInfo, DER), hex: what a one-time code names. */
+export const keySha256 = ({ publicKey }: X509Certificate): string => createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('hex');
+
+/** As a person compares it with another: pairs of capital letters, as openssl prints them. */
+export const fingerprintText = (sha256: string): string => (sha256.toUpperCase().match(/../g) ?? []).join(':');
+
+export function holderOf(certificate: X509Certificate): Holder | undefined {
+  const found = HOLDER.exec(certificate.subjectAltName ?? '');
+  return found === null ? undefined : { site: found[1] as string, role: found[2] as Role, name: found[3] as string };
+}
 
 /** Validity as problems: a certificate is of no use before or after it. */
 function timely(certificate: X509Certificate, place: Place, nowMs: number, remedy: string): Problem[] {
@@ -42,8 +55,7 @@ export function checkIdentity(ca: PemFile, own: PemFile, ownKey: PemFile, roles:
   const authority = checkAuthority(ca, nowMs);
   const { certificate, place } = certificateOf(own);
   const { key, place: keyPlace } = keyOf(ownKey);
-  const found = HOLDER.exec(certificate.subjectAltName ?? '');
-  const holder = found === null ? undefined : { site: found[1] as string, role: found[2] as Role, name: found[3] as string };
+  const holder = holderOf(certificate);
   const problems = timely(certificate, place, nowMs, 'tandem pki issue makes another');
   if (!certificate.verify(authority.publicKey)) problems.push(problem(place, `a certificate that ${ca.file} has not signed`, "one of the site's own authority"));
   if (!certificate.checkPrivateKey(key)) problems.push(problem(keyPlace, `a key that does not belong to ${own.file}`, 'the key it was made with'));

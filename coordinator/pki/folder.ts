@@ -1,55 +1,76 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { InputError, problem } from '../input/problem.ts';
 import type { KeyPair } from './certificates.ts';
-import { checkIdentity, checkIssuer, type Holder, type Role } from './checks.ts';
-import type { PemFile } from './pem.ts';
+import { checkIdentity, checkIssuer, holderOf, keySha256, serialOf, type Holder, type Role } from './checks.ts';
+import { readPem, refuse, refuseExisting, writePair } from './files.ts';
+import { withLedger, type Issued, type Ledger } from './ledger.ts';
+import { Revocations } from './revocations.ts';
 
 /** X.509 takes a tenth of a second to load, and only making certificates needs it. */
 const making = () => import('./certificates.ts');
 
-/** Throws InputError where there is no such file. */
-function readPem(file: string, expected: string): PemFile {
-  if (!existsSync(file)) throw new InputError([problem({ file, line: 1, column: 1 }, 'no file', expected)]);
-  return { file, text: readFileSync(file, 'utf8'), mode: statSync(file).mode & 0o777 };
+/** Who makes or revokes: the OS user, and the operator whose certificate lies in the folder. */
+export function author(folder: string): string {
+  let operator: string | undefined;
+  try { operator = holderOf(new X509Certificate(readFileSync(join(folder, 'operator.crt'))))?.name; } catch { /* none, or none that can be read: the user is named all the same */ }
+  return `${operator === undefined ? '' : `${operator}, `}${userInfo().username}@${hostname()}`;
 }
 
-/** Never overwrites: a key that is lost is lost. Asked of all files before the first is written: no key without its certificate. */
-function refuseExisting(folder: string, ...names: string[]): void {
-  const file = names.flatMap((name) => [`${name}.key`, `${name}.crt`]).map((name) => join(folder, name)).find((path) => existsSync(path));
-  if (file !== undefined) throw new InputError([problem({ file, line: 1, column: 1 }, 'a file', 'none: keys and certificates are never overwritten (move it away first)')]);
-}
-
-function writePair(folder: string, name: string, pair: KeyPair): void {
-  writeFileSync(join(folder, `${name}.key`), pair.keyPem, { mode: 0o600, flag: 'wx' });
-  writeFileSync(join(folder, `${name}.crt`), pair.certificatePem, { mode: 0o644, flag: 'wx' });
+/** Puts a certificate that was made on record, before its file is written. */
+export function record(ledger: Ledger, folder: string, role: Issued['role'], name: string, certificatePem: string, reason: string, nowMs: number): string {
+  const certificate = new X509Certificate(certificatePem), serial = serialOf(certificate.serialNumber);
+  ledger.append({ type: 'issued', serial, role, name, keySha256: keySha256(certificate), notAfterMs: certificate.validToDate.getTime(), by: author(folder), atMs: nowMs, reason });
+  return serial;
 }
 
 /** A site's new authority and its first operator, in `folder`. Throws InputError when there is one already. */
 export async function initPki(folder: string, site: string, nowMs: number): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   refuseExisting(folder, 'ca', 'operator');
+  refuse(folder, 'ledger.jsonl', 'ca.crl'); // of another authority
   const { createAuthority, issue } = await making();
-  const authority = await createAuthority(site, nowMs);
-  writePair(folder, 'ca', authority);
-  writePair(folder, 'operator', await issue(authority, 'operator', site, 'operator', nowMs));
+  const authority = await createAuthority(site, nowMs), operator = await issue(authority, 'operator', site, 'operator', nowMs);
+  await withLedger(folder, (ledger) => {
+    record(ledger, folder, 'authority', 'ca', authority.certificatePem, 'pki init', nowMs);
+    record(ledger, folder, 'operator', 'operator', operator.certificatePem, 'pki init', nowMs);
+    writePair(folder, 'ca', authority);
+    writePair(folder, 'operator', operator);
+  });
+}
+
+/** The authority with its key. Throws InputError where it is not fit to sign. */
+export function readIssuer(folder: string, nowMs: number): KeyPair & { site: string } {
+  const ca = readPem(join(folder, 'ca.crt'), "the site's authority (tandem pki init makes one)");
+  const caKey = readPem(join(folder, 'ca.key'), "the authority's key: certificates are issued where it is kept");
+  return { ...checkIssuer(ca, caKey, nowMs), certificatePem: ca.text, keyPem: caKey.text };
 }
 
 /** Files for one holder under issued/NAME, ready to be copied as they are. Returns that folder and the site. */
 export async function issueFor(folder: string, role: Role, name: string, addresses: string[], nowMs: number): Promise<{ issued: string; site: string }> {
-  const ca = readPem(join(folder, 'ca.crt'), "the site's authority (tandem pki init makes one)");
-  const caKey = readPem(join(folder, 'ca.key'), "the authority's key: certificates are issued where it is kept");
-  const { site } = checkIssuer(ca, caKey, nowMs);
+  const { site, ...authority } = readIssuer(folder, nowMs);
   const issued = join(folder, 'issued', name);
   mkdirSync(issued, { recursive: true, mode: 0o700 });
   refuseExisting(issued, role);
   const { issue } = await making();
-  writePair(issued, role, await issue({ certificatePem: ca.text, keyPem: caKey.text }, role, site, name, nowMs, addresses));
-  writeFileSync(join(issued, 'ca.crt'), ca.text, { mode: 0o644 }); // one name may have two roles
+  const pair = await issue(authority, role, site, name, nowMs, addresses);
+  await withLedger(folder, (ledger) => {
+    record(ledger, folder, role, name, pair.certificatePem, 'pki issue', nowMs);
+    writePair(issued, role, pair);
+  });
+  writeFileSync(join(issued, 'ca.crt'), authority.certificatePem, { mode: 0o644 }); // one name may have two roles
   return { issued, site };
 }
 
-export interface Credentials { ca: Buffer; certificate: Buffer; key: Buffer; holder: Holder }
+export interface Credentials {
+  ca: Buffer; certificate: Buffer; key: Buffer; holder: Holder;
+  /** Path of the certificate. */
+  file: string;
+  serial: string; notAfterMs: number;
+  /** Asked at each new connection and on open ones. */
+  revocations: Revocations;
+}
 
 /**
  * What this coordinator shows the agents: operator.crt and operator.key of the folder, else observer.crt and
@@ -61,5 +82,9 @@ export function readCredentials(folder: string, roles: readonly Role[], site: st
   const own = readPem(join(folder, `${name}.crt`), `a certificate of role ${roles.join(' or ')} (tandem pki issue NAME --role ${roles[0] as string})`);
   const ownKey = readPem(join(folder, `${name}.key`), `the key of ${own.file}`);
   const holder = checkIdentity(ca, own, ownKey, roles, site, nowMs);
-  return { ca: Buffer.from(ca.text), certificate: Buffer.from(own.text), key: Buffer.from(ownKey.text), holder };
+  const { serialNumber, validToDate } = new X509Certificate(own.text);
+  return {
+    ca: Buffer.from(ca.text), certificate: Buffer.from(own.text), key: Buffer.from(ownKey.text), holder, file: own.file,
+    serial: serialOf(serialNumber), notAfterMs: validToDate.getTime(), revocations: new Revocations(join(folder, 'ca.crl'), ca.text),
+  };
 }

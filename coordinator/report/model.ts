@@ -3,7 +3,7 @@ import type { Plan, PlanStep } from '../plan-format.ts';
 import type { RunRecord } from '../store/runstore.ts';
 import type { Counts, HostReport, RunReport, StepReport } from './schema.ts';
 
-interface Trace { last: Event; checked?: Extract<Event, { kind: 'checked' }>; beganMs: number; finished?: Extract<Event, { kind: 'finished' }> }
+interface Trace { last: Event; /** A look in a run that changes: an answer only where it could tell. */ look: boolean; checked?: Extract<Event, { kind: 'checked' }>; beganMs: number; finished?: Extract<Event, { kind: 'finished' }> }
 
 /** A run from its plan and its journal alone. Throws when the journal does not begin a run. */
 export function reportOf(run: string, plan: Plan, records: readonly RunRecord[]): RunReport {
@@ -12,33 +12,33 @@ export function reportOf(run: string, plan: Plan, records: readonly RunRecord[])
   const since = records.slice(records.indexOf(begun));
   const ended = since.find((record) => record.type === 'ended');
   const notes = (host: string): string[] => since.flatMap((record) => (record.type === 'note' && record.host === host ? [record.text] : []));
-  const traces = tracesOf(records);
+  const traces = tracesOf(records, begun.mode === 'check');
+  const words = new Map(records.flatMap((record) => (record.type === 'resolved' ? [[`${record.step}@${record.host}`, record] as const] : [])));
   const hosts = plan.hosts.map(({ name, role }): HostReport => {
     const steps = plan.stages.flatMap((stage) => stage.hosts.filter((on) => on.host === name).flatMap((on) => on.steps.map((step) => (
-      stepReport(step, stage, traces.get(`${step.id}@${name}`), notes(name), ended?.reason)))));
+      withWord(stepReport(step, stage, traces.get(`${step.id}@${name}`), notes(name), ended?.reason), words.get(`${step.id}@${name}`))))));
     return { host: name, role, steps, counts: countsOf(steps), notes: notes(name) };
   });
   return {
     format: 1, run, site: plan.site, runbook: plan.runbook.name, title: plan.runbook.title, planDigest: plan.digest,
-    mode: begun.mode, attempt: begun.attempt, by: begun.by, beganMs: begun.timeMs,
+    mode: begun.mode, attempt: begun.attempt, by: begun.by, beganMs: records.find((record) => record.type === 'begun')?.timeMs ?? begun.timeMs,
     endedMs: ended?.timeMs ?? null, exitCode: ended?.exitCode ?? null, reason: ended?.reason ?? '',
     counts: countsOf(hosts.flatMap((host) => host.steps)), hosts, notes: notes(''),
   };
 }
 
-/** By step and host: a later attempt's events replace those of an earlier one. */
-function tracesOf(records: readonly RunRecord[]): Map<string, Trace> {
-  const traces = new Map<string, Trace>();
+/** By step and host: a later attempt's events replace those of an earlier one; a look that could not tell replaces nothing. */
+function tracesOf(records: readonly RunRecord[], dryRun: boolean): Map<string, Trace> {
+  const traces = new Map<string, Trace>(), commands = new Map<string, Trace>();
   for (const record of records) {
     if (record.type !== 'event' || record.event.step === '') continue;
     const { host, event } = record;
-    const key = `${event.step}@${host}`;
-    const before = traces.get(key);
-    const trace = before === undefined || before.last.command !== event.command ? { last: event, beganMs: event.timeMs } : before;
+    const trace = commands.get(event.command) ?? { last: event, beganMs: event.timeMs, look: !dryRun && event.kind === 'accepted' && event.mode === 'check' };
+    commands.set(event.command, trace);
     trace.last = event;
     if (event.kind === 'checked') { trace.checked = event; trace.beganMs = event.timeMs; }
     if (event.kind === 'finished') trace.finished = event;
-    traces.set(key, trace);
+    if (!trace.look || trace.finished?.result === 'unchanged') traces.set(`${event.step}@${host}`, trace);
   }
   return traces;
 }
@@ -46,7 +46,7 @@ function tracesOf(records: readonly RunRecord[]): Map<string, Trace> {
 /** `endReason` is set once the run has ended. */
 function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: string }, trace: Trace | undefined, notes: string[], endReason: string | undefined): StepReport {
   const { id, rows, title, sentence, operation, reverts, changes } = step;
-  const base = { id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, skippedBy: null, code: '', failure: null, differences: trace?.checked?.differences ?? [], beganMs: null, endedMs: null, durationMs: 0 };
+  const base = { resolved: null, id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, skippedBy: null, code: '', failure: null, differences: trace?.checked?.differences ?? [], beganMs: null, endedMs: null, durationMs: 0 };
   if (step.skip !== undefined) return { ...base, result: 'skipped', skippedBy: 'plan', reason: step.skip.reason };
   if (trace?.finished !== undefined) {
     const { result, reason, code, failure, durationMs, timeMs } = trace.finished;
@@ -59,6 +59,13 @@ function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: st
   const own = notes.find((text) => text.startsWith(`${id} `));
   if (trace !== undefined) return { ...base, result: 'unknown', reason: `sent to the host, and no result has come back (${endReason})` };
   return { ...base, result: 'skipped', skippedBy: 'run', reason: own ?? `the run ended before it: ${endReason === '' ? 'done' : endReason}` };
+}
+
+/** A person's word stands beside the result that nobody could tell. */
+function withWord(step: StepReport, word: Extract<RunRecord, { type: 'resolved' }> | undefined): StepReport {
+  if (word === undefined || step.result !== 'unknown') return step;
+  const { answer, by, subject, reason } = word;
+  return { ...step, resolved: { answer, by, subject, reason } };
 }
 
 function countsOf(steps: readonly StepReport[]): Counts {

@@ -24,6 +24,7 @@ const stepSchema = z.strictObject({
   durationMs: z.int().min(0),
   changes: z.boolean().describe('false: an assertion, which only looks'),
   canBeUndone: z.boolean(),
+  resolved: z.strictObject({ answer: z.enum(['done', 'not-done']), by: z.string(), subject: z.string().describe('Name in the certificate under which it was said'), reason: z.string() }).nullable().describe('What a person said of a result that nobody can tell'),
 });
 const hostSchema = z.strictObject({ host: z.string(), role: z.string(), counts, notes: z.array(z.string()), steps: z.array(stepSchema) });
 
@@ -35,7 +36,7 @@ export const reportSchema = z.strictObject({
   runbook: z.string(),
   title: z.string(),
   planDigest: z.string(),
-  mode: z.enum(['check', 'apply']).describe('`check`: a dry run, nothing was changed'),
+  mode: z.enum(['check', 'apply', 'revert']).describe('`check`: a dry run, nothing was changed; `revert`: the last attempt went back to a checkpoint'),
   attempt: z.int().min(1),
   by: z.string(),
   beganMs: ms,

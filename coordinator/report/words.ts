@@ -40,15 +40,28 @@ export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'e
 }
 
 /** What to do next, one sentence a line. */
-export function nextSteps({ exitCode, mode, run, runbook }: Pick<RunReport, 'exitCode' | 'mode' | 'run' | 'runbook'>): string[] {
-  if (exitCode === null) return [`tandem status ${run} asks the hosts how far they are; tandem stop ${run} lets each finish its step and go no further.`];
-  if (runbook === 'op') return exitCode !== 0 ? ['Mend the cause named above, then the same command again.'] : mode === 'check' ? ['The same command without --check does it.'] : [];
+export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'run' | 'runbook' | 'hosts'>): string[] {
+  const { exitCode, mode, run, runbook } = report;
+  if (exitCode === null) return [`tandem status ${run} asks the hosts how far they are; tandem stop ${run} lets each finish its step and go no further.`, ...mode === 'check' ? [] : [`Where its coordinator has gone: tandem resume ${run} goes on with it.`]];
+  if (runbook === 'op' && exitCode !== 8) return exitCode !== 0 ? ['Mend the cause named above, then the same command again.'] : mode === 'check' ? ['The same command without --check does it.'] : [];
   if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
-  const again = mode === 'check' ? 'tandem check' : 'tandem run';
-  if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}. What is done already is found done and left alone.`];
-  if (exitCode === 6) return [`The host is as it was before that step. Mend the cause named above, then: ${again}. What is done already is found done and left alone.`];
+  const again = mode === 'check' ? 'tandem check' : `tandem resume ${run}`, rest = mode === 'check' ? '' : ' What is done stays as it is.';
+  if (mode === 'revert') return [exitCode === 6 ? `The hosts are back at the checkpoint. tandem resume ${run} goes forward again from there.` : `Mend the cause named above, then the same tandem revert again: it goes on where it stopped.`];
+  if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}.${rest}`];
+  if (exitCode === 6) return [`The host is as it was before that step. Mend the cause named above, then: ${again}.${rest}`];
   if (exitCode === 7) return ['The host may be cut off: go to its console and look. The state it had before is in the report, the saved copies are in the run\'s folder under /var/lib/tandem/runs.'];
-  if (exitCode === 8) return ['Look at the host: nobody can tell from here on which side of the change it is. The step is safe to check again: tandem check.'];
-  if (exitCode === 130) return [`tandem status ${run} shows what is done; ${again} goes on from there: what is done already is found done and left alone.`];
-  return [`Mend the cause named above, then: tandem check, tandem run. What is done already is found done and left alone.`];
+  if (exitCode === 8) return questions(report);
+  if (exitCode === 130) return [`tandem status ${run} shows what is done; ${again} goes on from there.${rest}`];
+  return [`Mend the cause named above, then: ${again}.${rest}`];
+}
+
+/** What a person must say before the run can go on, and how to find it out. */
+function questions({ run, hosts }: Pick<RunReport, 'run' | 'hosts'>): string[] {
+  return [
+    ...hosts.flatMap(({ host, steps }) => steps.filter(({ result, resolved }) => result === 'unknown' && resolved === null).flatMap(({ id, sentence, failure }) => [
+      `Is this so on ${host}: ${oneLine(sentence)}? A look could not tell${failure === null || failure.argv.length === 0 ? '' : ` (it failed at: ${oneLine(failure.argv.join(' '))})`}; look there yourself.`,
+      `Then: tandem resolve ${run} ${id} done|not-done --host ${host} --by NAME --reason TEXT`,
+    ])),
+    `When a look can tell again (say, once the service it asks is back): tandem resume ${run}`,
+  ];
 }

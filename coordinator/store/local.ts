@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { RUN_ID } from '../../proto/command.ts';
+import { holdAlone } from '../../proto/alone.ts';
 import { Journal, readJournal } from '../../proto/journal.ts';
-import type { RunRecord, RunStore, RunWriter } from './runstore.ts';
+import { RunInHand, type RunRecord, type RunStore, type RunWriter } from './runstore.ts';
 
 /** The state folder: --state, else $XDG_STATE_HOME/tandem, else ~/.local/state/tandem. */
 export function stateFolder(chosen: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
@@ -14,6 +15,7 @@ function writer(path: string): RunWriter {
   const journal = new Journal<RunRecord>(path);
   return {
     append(record) { journal.append(record, record.type !== 'event' || record.event.kind === 'finished'); },
+    head() { journal.sync(); return { n: journal.length, hash: journal.head }; },
     close() { journal.close(); },
   };
 }
@@ -38,6 +40,23 @@ export function openLocalStore(state: string): RunStore {
       const path = folder(run);
       if (!existsSync(join(path, 'journal.jsonl'))) return undefined;
       return { run, plan: readFileSync(join(path, 'plan.json'), 'utf8'), records: readJournal<RunRecord>(join(path, 'journal.jsonl')).records };
+    },
+    planText(run) {
+      const path = join(folder(run), 'plan.json');
+      return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    },
+    remove(run) { rmSync(folder(run), { recursive: true, force: true }); },
+    setAside(run) {
+      if (!existsSync(folder(run))) return undefined;
+      const names = readdirSync(runs);
+      let n = 1;
+      while (names.includes(`${run}.damaged-${String(n)}`)) n += 1;
+      const aside = join(runs, `${run}.damaged-${String(n)}`);
+      renameSync(folder(run), aside);
+      return aside;
+    },
+    async hold(run) {
+      return await holdAlone(join(state, `${run}.sock`), () => new RunInHand(run));
     },
     list() { return existsSync(runs) ? readdirSync(runs).filter((name) => RUN_ID.test(name)).sort() : []; },
   };

@@ -24,6 +24,17 @@ export function readPlan(file: string): Plan {
   return plan;
 }
 
+const isPlan = (file: string): boolean => {
+  try { readPlan(file); return true; } catch (error) { if (error instanceof InputError) return false; throw error; }
+};
+
+/** Every plan of this site that is kept and whole. */
+export function keptPlans(state: string, site: string): Plan[] {
+  const folder = join(state, 'plans');
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')).map((name) => join(folder, name)) : [];
+  return files.filter(isPlan).map(readPlan).filter((plan) => plan.site === site);
+}
+
 /** The plan of this site that was made last, or undefined. */
 export function newestPlan(state: string, site: string): Plan | undefined {
   const folder = join(state, 'plans');

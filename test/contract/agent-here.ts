@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Dispatcher } from '../../agent/dispatcher.ts';
 import { LeaseKeeper } from '../../agent/lease.ts';
 import type { Operation } from '../../agent/operations/operation.ts';
+import { RevocationKeeper } from '../../agent/revocation.ts';
 import { serve } from '../../agent/service/server.ts';
 import { workWith } from '../../agent/worker.ts';
 import { Link, type Identity } from '../../coordinator/link.ts';
@@ -21,26 +22,37 @@ export interface AgentHere {
   identity(role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity;
   /** Stops listening; journals stay. */
   close(): Promise<void>;
-  /** A new agent over the same state folder, as after a restart. */
+  /** A new agent over the same state folder, with the same certificate on the same port, as after a restart. */
   restart(): Promise<AgentHere>;
   remove(): Promise<void>;
 }
 
 export async function startAgent(operations: Operation[], host: string = 'h1', state: string = mkdtempSync(join(tmpdir(), 'agent-here-')), digest: string = 'catalogue'): Promise<AgentHere> {
-  const now = Date.now();
-  const authority = await createAuthority('lab', now);
-  const stranger = await createAuthority('lab', now);
-  const certificates = {
-    agent: await issue(authority, 'agent', 'lab', host, now), operator: await issue(authority, 'operator', 'lab', 'ops', now),
-    observer: await issue(authority, 'observer', 'lab', 'eye', now), stranger: await issue(stranger, 'operator', 'lab', 'ops', now),
+  return await listen({ operations, host, state, digest, port: 0, pki: await pkiOf(host) });
+}
+
+async function pkiOf(host: string) {
+  const now = Date.now(), authority = await createAuthority('lab', now), stranger = await createAuthority('lab', now);
+  return {
+    authority, stranger,
+    certificates: {
+      agent: await issue(authority, 'agent', 'lab', host, now), operator: await issue(authority, 'operator', 'lab', 'ops', now),
+      observer: await issue(authority, 'observer', 'lab', 'eye', now), stranger: await issue(stranger, 'operator', 'lab', 'ops', now),
+    },
   };
+}
+
+interface Setting { operations: Operation[]; host: string; state: string; digest: string; port: number; pki: Awaited<ReturnType<typeof pkiOf>> }
+
+async function listen(setting: Setting): Promise<AgentHere> {
+  const { operations, host, state, digest, pki: { authority, stranger, certificates } } = setting;
   const dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)));
   const { ca, certificate, key } = buffers(authority, certificates.agent);
   const server = await serve({
-    dispatcher, leases: new LeaseKeeper(state),
+    dispatcher, leases: new LeaseKeeper(state), revocations: new RevocationKeeper(join(state, 'ca.crl'), ca, certificate),
     health: () => Promise.resolve({ host, agentVersion: '0', timeMs: 0, grade: 'ok' as const, items: [{ subsystem: 'disks', grade: 'critical' as const, reason: 'full', values: {} }] }),
     facts: () => Promise.resolve({ host }), operations: () => Promise.resolve({ operations: [], catalogueDigest: digest, agentVersion: '0', host }),
-  }, { ca, certificate, key }, '127.0.0.1:0');
+  }, { ca, certificate, key }, `127.0.0.1:${String(setting.port)}`);
   const identity = (role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity => buffers(role === 'stranger' ? stranger : authority, certificates[role]);
   const links: Link[] = [];
   const close = async (): Promise<void> => { links.splice(0).forEach((link) => { link.close(); }); await server.close(); };
@@ -52,7 +64,7 @@ export async function startAgent(operations: Operation[], host: string = 'h1', s
       links.push(link);
       return link;
     },
-    async restart() { await close(); return await startAgent(operations, host, state, digest); },
+    async restart() { await close(); return await listen({ ...setting, port: server.port }); },
     async remove() { await close(); rmSync(state, { recursive: true, force: true }); },
   };
 }

@@ -133,7 +133,7 @@ test('Ctrl-C twice lets go at once and says how to look again; status asks the h
   expect((await site.tandem('status', 'r1')).out).toContain('h1: 1 changed, 1 skipped');
   const other = await run('r2');
   expect(other.code).toBe(9);
-  expect(other.err).toMatch(/h1 is held by run r1 of .*\nNext: wait for it, or: tandem stop r1/);
+  expect(other.err).toMatch(/h1 is held by run r1 of .*\nNext: wait for it, or: tandem stop r1. Where its coordinator has died: tandem resume r1/);
   expect((await site.tandem('runs')).out).not.toContain('r2');
 });
 
@@ -157,7 +157,7 @@ test('a lease whose coordinator has gone is taken over only when asked for', asy
   site.plan([{ id: 'A1', args: { text: 'a' } }]);
   const refused = await run('r1');
   expect(refused.code).toBe(9);
-  expect(refused.err).toContain('h1 is held by run other of bob, whose coordinator has gone\nNext: tandem status other shows how far that run is; the same command with --take-over takes the host.');
+  expect(refused.err).toContain('h1 is held by run other of bob, whose coordinator has gone\nNext: tandem resume other goes on with that run, where it was begun; tandem status other shows how far it is. The same command with --take-over takes the host.');
   expect((await run('r1', '--take-over')).code).toBe(0);
   expect(effects).toEqual(['a']);
 });

@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { finding, operation } from '../../agent/operations/operation.ts';
 import type { Plan, PlanStage, PlanStep } from '../../coordinator/plan-format.ts';
-import { EXIT, Run } from '../../coordinator/run.ts';
+import { Run } from '../../coordinator/run.ts';
+import { EXIT } from '../../coordinator/verdict.ts';
 import type { RunRecord } from '../../coordinator/store/runstore.ts';
 import { startAgent } from './agent-here.ts';
 

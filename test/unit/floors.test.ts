@@ -34,8 +34,8 @@ const BROKEN: Record<string, [from: string, imports: string]> = {
 };
 /** Imports that keep every floor: the doors themselves, and going down. */
 const KEPT: [from: string, imports: string][] = [
-  ['tandem.ts', './agent/main.ts'], ['tandem.ts', './coordinator/main.ts'], ['agent/service/calls.ts', '@grpc/grpc-js'], ['coordinator/link.ts', '@grpc/grpc-js'],
-  ['proto/wire.ts', '@grpc/proto-loader'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/host/local.ts', 'execa'],
+  ['tandem.ts', './agent/main.ts'], ['tandem.ts', './coordinator/main.ts'], ['agent/service/calls.ts', '@grpc/grpc-js'], ['coordinator/link.ts', '@grpc/grpc-js'], ['coordinator/enrolment-link.ts', '@grpc/grpc-js'],
+  ['proto/wire.ts', '@grpc/proto-loader'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/enrolment/key.ts', 'node:fs'], ['agent/service/enrolment.ts', '@grpc/grpc-js'], ['agent/host/local.ts', 'execa'],
   ['agent/host/local.ts', 'node:child_process'], ['agent/operations/a.ok.ts', '../parse/text.ts'], ['agent/operations/a.ok.ts', '../host/host.ts'],
   ['agent/operations/a.ok.ts', 'zod'], ['agent/operations/catalogue.ts', './a.ok.ts'], ['agent/facts/b.ts', './a.ts'], ['agent/facts/b.ts', '../parse/text.ts'],
   ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './service/server.ts'], ['coordinator/main.ts', './link.ts'], ['agent/service/server.ts', './calls.ts'],

@@ -32,7 +32,7 @@ test('a run is here from the first accepted command to the last result', async (
 
 test('between stages the lease keeps the host, until it lapses or is given back', async () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire('r1', 'ann', 60, false, 1000);
+  leases.acquire({ run: 'r1', owner: 'ann', ttlS: 60, takeOver: false, fence: 0 }, 1000);
   expect(await look(2000)).toEqual(['run r1 of ann holds this host']);
   expect(await look(61_001)).toEqual([]);
   leases.release('r1', 1);

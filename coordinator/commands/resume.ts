@@ -1,0 +1,65 @@
+import { Argument, Command } from 'commander';
+import type { Context } from '../context.ts';
+import { readSite } from '../input/files.ts';
+import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
+import { Run } from '../run.ts';
+import { standingOf, type Standing } from '../standing.ts';
+import { openLocalStore } from '../store/local.ts';
+import { conduct, type RunOptions } from './carry-out.ts';
+import { credentials, OPERATOR } from './links.ts';
+import { withAttemptOptions } from './run.ts';
+import { runToGoOnWith, type Kept } from './stored-run.ts';
+
+/** Goes on with a run that began: what is done stays done, what was begun is found out, what is left is carried out. */
+async function goOn(context: Context, kept: Kept, options: Omit<RunOptions, 'runId'>): Promise<void> {
+  const writer = openLocalStore(context.stateFolder()).open(kept.run);
+  await conduct(context, kept, 'apply', writer, options, (settings, links, store, progress) => {
+    context.tell(`Attempt ${String(settings.attempt)} of run ${kept.run}; Ctrl-C lets each host finish the step in hand and stops.`);
+    return new Run(kept.plan, settings, links, store, progress, kept.records);
+  });
+}
+
+export function resumeCommand(context: Context): Command {
+  return withAttemptOptions(new Command('resume').description('Go on with a run after a crash, a lost host, a stop or a failure that was mended: from the journals of the hosts, which know what was done.')
+    .argument('[run]', 'run id (default: the latest run)'))
+    .addHelpText('after', '\nExamples:\n  tandem resume\n  tandem resume 20261124-114603-k3f --take-over\n\nExit codes: as tandem run.')
+    .action(async (id: string | undefined, options: RunOptions) => {
+      const kept = runToGoOnWith(context, id);
+      if (kept.report.exitCode === 0) { context.say(`Run ${kept.run} is done: nothing is left to go on with.`); return; }
+      await goOn(context, kept, options);
+    });
+}
+
+interface Word extends RunOptions { by: string; reason: string; host?: string }
+
+export function resolveCommand(context: Context): Command {
+  return withAttemptOptions(new Command('resolve').description('Say what nobody but a person can tell: whether a step whose result is unknown was done. The host is looked at first; a word that it contradicts is not taken. Then the run goes on.')
+    .argument('<run>', 'run id').argument('<step>', 'step whose result is unknown')
+    .addArgument(new Argument('<answer>', 'done: leave it as it is; not-done: carry it out').choices(['done', 'not-done']))
+    .option('--host <name>', 'the host, where the step is unknown on more than one')
+    .requiredOption('--by <name>', 'who says so: it stands in the report')
+    .requiredOption('--reason <text>', 'why: it stands in the report'))
+    .addHelpText('after', '\nExample:\n  tandem resolve 20261124-114603-k3f C23 done --by ann --reason "mysql_upgrade_info names 5.5.68"')
+    .action(async (id: string, step: string, answer: 'done' | 'not-done', { by, reason, host, ...options }: Word) => {
+      const kept = runToGoOnWith(context, id);
+      const [name, standing] = unknownStep(context, kept, step, host);
+      const { holder } = credentials(context, readSite(context.siteFile()), OPERATOR);
+      const writer = openLocalStore(context.stateFolder()).open(kept.run);
+      const word = { type: 'resolved' as const, timeMs: Date.now(), host: name, step, command: standing.command, answer, by, subject: holder.name, reason };
+      writer.append(word);
+      writer.close();
+      await goOn(context, { ...kept, records: [...kept.records, word] }, options);
+    });
+}
+
+/** The host on which this step is unknown. Throws InputError where there is none, or more than one. */
+function unknownStep(context: Context, { run, records }: Kept, step: string, host: string | undefined): [host: string, standing: Standing] {
+  const unknown = [...standingOf(records)].filter(([, standing]) => standing.unknown).map(([key, standing]) => [...key.split('@'), standing] as [string, string, Standing]);
+  const steps = unknown.map(([id]) => id);
+  if (steps.length === 0) throw new InputError([problem(context.at(run), `run ${run}, in which no step is unknown`, `one that waits for a word; to go on with this one: tandem resume ${run}`)]);
+  if (!steps.includes(step)) throw new InputError([problem(context.at(step), `step ${step}, whose result is not unknown`, oneOf(steps), nearest(step, steps))]);
+  const here = unknown.filter(([id, on]) => id === step && (host === undefined || on === host));
+  const [found] = here;
+  if (found === undefined || here.length > 1) throw new InputError([problem(context.at(host ?? step), `step ${step}${host === undefined ? ', which is unknown on more than one host' : ` on ${host}`}`, `--host ${oneOf(unknown.filter(([id]) => id === step).map(([, on]) => on))}`)]);
+  return [found[1], found[2]];
+}

@@ -1,0 +1,164 @@
+import { commandId, type Command } from '../proto/command.ts';
+import type { Event, Finished, Json, Mode } from '../proto/events.ts';
+import { catchUp } from './catch-up.ts';
+import { confirmAnew, confirmWithinS } from './confirm.ts';
+import { Leases } from './leases.ts';
+import { AgentRefused, type Link } from './link.ts';
+import type { Plan, PlanStep } from './plan-format.ts';
+import type { RunRecord, RunWriter } from './store/runstore.ts';
+
+export interface RunSettings {
+  run: string;
+  mode: Mode;
+  /** 1, and one more each time the run is gone on with. */
+  attempt: number;
+  /** Name written into the lease and the journal. */
+  by: string;
+  /** Seconds for which a broken link is dialled again before its host counts as unreachable. */
+  patienceS: number;
+  /** Takes over a lease that has lapsed: its coordinator is gone. One that still holds is never taken. */
+  takeOver: boolean;
+  /** Value of a `coordinator-file:` reference; read when its step is sent and kept nowhere. */
+  readSecret: (reference: string) => string;
+}
+
+export interface HostWatcher {
+  onEvent(host: string, event: Event): void;
+  onNote(host: string, text: string): void;
+}
+
+/** This coordinator let go of the run; the hosts go on with what they hold. */
+export class Detached extends Error {}
+
+/** Every `coordinator-file:` reference in a step's arguments. */
+export function coordinatorSecrets(args: Json): string[] {
+  if (typeof args === 'string') return args.startsWith('coordinator-file:') ? [args] : [];
+  if (args === null || typeof args !== 'object') return [];
+  return Object.values(args).flatMap(coordinatorSecrets);
+}
+
+/** The hosts of one run: their links and leases. What they tell goes on record first, then to whoever watches. */
+export class Hosts {
+  readonly settings: RunSettings;
+  readonly #plan: Plan;
+  readonly #links: Map<string, Link>;
+  readonly #store: RunWriter;
+  readonly #watcher: HostWatcher;
+  readonly #leases: Leases;
+  /** Confirmations under way; a note of theirs belongs into this run. */
+  readonly #confirming: Promise<void>[] = [];
+  readonly #ended = new Set<string>();
+  readonly #seen = new Map<string, Set<number>>();
+  #detached = false;
+
+  constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: HostWatcher) {
+    this.settings = settings;
+    this.#plan = plan;
+    this.#links = links;
+    this.#store = store;
+    this.#watcher = watcher;
+    this.#leases = new Leases(settings, plan.hosts.map(({ name }) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
+  }
+
+  get detached(): boolean { return this.#detached; }
+
+  /** Does the work while every host is proven and held; the run's end is on record when it resolves. Throws Locked, Unreachable, AgentRefused before any work, Detached. */
+  async hold(work: () => Promise<{ code: number; reason: string }>): Promise<number> {
+    await this.#prove();
+    await this.#leases.take();
+    const { run, mode, attempt, by } = this.settings;
+    this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt, by });
+    // Whoever holds the host now works there: nothing more is sent from here.
+    this.#leases.keep((error) => { this.note('', error.message); this.detach(); });
+    let end: { code: number; reason: string };
+    try { end = await work(); } catch (error) {
+      throw this.#detached ? new Detached('detached') : error;
+    } finally {
+      this.#leases.let();
+    }
+    if (this.#detached) throw new Detached('detached');
+    await Promise.all(this.#confirming);
+    await this.#leases.release();
+    this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: end.code, reason: end.reason });
+    return end.code;
+  }
+
+  /** Every agent answers, is the host that the plan means, and has the catalogue the plan was made with. */
+  async #prove(): Promise<void> {
+    await Promise.all(this.#plan.hosts.map(async ({ name }) => {
+      const answer = await this.link(name).call('ListOperations', {});
+      if (answer['catalogueDigest'] !== this.#plan.catalogueDigest) {
+        throw new AgentRefused(name, 'FAILED_PRECONDITION', `agent ${String(answer['agentVersion'])} has another catalogue than this plan was made with; install this version there, then plan again`);
+      }
+    }));
+  }
+
+  /** What the hosts did that is not on record is put there, once each host has ended what it holds. Resolves with the whole record. Throws Unreachable, AgentRefused. */
+  async catchUp(records: readonly RunRecord[]): Promise<RunRecord[]> {
+    const all = [...records];
+    await Promise.all(this.#plan.hosts.map(async ({ name }) => {
+      await catchUp(name, this.link(name), this.settings, records, (event) => { all.push({ type: 'event', host: name, event }); this.#hear(name, event); });
+    }));
+    return all;
+  }
+
+  /** Sends commands ahead and resolves with their results when all have ended. Throws Unreachable, AgentRefused. */
+  async send(host: string, work: { command: Command; step: PlanStep }[]): Promise<Finished[]> {
+    if (work.length === 0) return [];
+    // A host that goes back by itself is cut off until then, and a little longer.
+    const patienceS = Math.max(this.settings.patienceS, 30 + Math.max(0, ...work.map(({ step }) => confirmWithinS(step))));
+    const results = await this.link(host).execute(work.map(({ command }) => command), patienceS, (event) => { this.#hear(host, event); });
+    return work.flatMap(({ command }) => results.get(command.id) ?? []);
+  }
+
+  command(host: string, step: PlanStep, mode: Mode, attempt: number, batch: string): Command {
+    const { run, readSecret } = this.settings, planDigest = this.#plan.digest;
+    const secrets = Object.fromEntries(coordinatorSecrets(step.args).map((reference) => [reference, readSecret(reference)]));
+    return { id: commandId({ run, planDigest, step: step.id, host, mode, attempt }), run, planDigest, step: step.id, batch: `${batch}/${String(attempt)}`, attempt, operation: step.operation, args: step.args, timeoutS: step.timeoutS, mode, fence: this.#leases.fence(host), secrets };
+  }
+
+  #hear(host: string, event: Event): void {
+    if (this.#detached) return;
+    if (event.kind === 'finished') this.#ended.add(event.command);
+    // A command sent again brings its events again: they are on record.
+    const seen = this.#seen.get(host) ?? new Set<number>();
+    this.#seen.set(host, seen);
+    if (seen.has(event.seq)) return;
+    seen.add(event.seq);
+    this.#store.append({ type: 'event', host, event });
+    if (event.kind === 'awaiting') this.#confirm(host, event);
+    this.#watcher.onEvent(host, event);
+  }
+
+  /** Beside the stream of work, which may hang by now. What comes of it is an event of the agent. */
+  #confirm(host: string, { command, remainingMs }: Extract<Event, { kind: 'awaiting' }>): void {
+    const request = { runId: this.settings.run, commandId: command, fence: this.#leases.fence(host) };
+    const asked = confirmAnew(this.link(host), request, remainingMs, () => this.#detached || this.#ended.has(command)).catch((error: unknown) => { if (!this.#detached) this.note(host, (error as Error).message); });
+    this.#confirming.push(asked);
+  }
+
+  /** Each host finishes the step in hand; the rest is skipped with this reason. */
+  async stop(reason: string): Promise<void> {
+    await Promise.all([...this.#links.entries()].map(async ([host, link]) => {
+      try { await link.call('Stop', { runId: this.settings.run, reason }); } catch (error) { this.note(host, `not told to stop: ${(error as Error).message}`); }
+    }));
+  }
+
+  /** Lets go at once: nothing more is sent or written, `hold` rejects with Detached, leases lapse by themselves. */
+  detach(): void {
+    this.note('', 'the coordinator detached; the hosts went on with what they held');
+    this.#detached = true;
+    for (const link of this.#links.values()) link.close();
+  }
+
+  note(host: string, text: string): void {
+    this.#store.append({ type: 'note', timeMs: Date.now(), host, text });
+    this.#watcher.onNote(host, text);
+  }
+
+  link(host: string): Link {
+    const link = this.#links.get(host);
+    if (link === undefined) throw new Error(`no link to ${host}`);
+    return link;
+  }
+}

@@ -1,0 +1,60 @@
+import { randomOf, type Random } from './random.ts';
+import { makeSteps, type Start, type TrialStep } from './steps.ts';
+
+export const FAULTS = [
+  'agent killed', 'agent killed twice', 'host lost', 'power lost', 'link cut', 'link silent', 'link cut, agent killed',
+  'coordinator killed', 'coordinator power lost', 'coordinator and agent killed', 'disk full on agent', 'disk full on coordinator',
+  'agent clock back', 'agent replaced', 'two coordinators',
+] as const;
+export type FaultKind = (typeof FAULTS)[number];
+
+/** A moment of one process: the line of its journal, counted from its start; before it is written, when it is written, when it is synced; and a while later. */
+export interface Moment { line: number; when: 'b' | 'w' | 's'; afterMs: number }
+
+export interface Trial {
+  seed: number;
+  number: number;
+  fault: FaultKind;
+  /** The host whose agent, link or disk it is. */
+  host: string;
+  moment: Moment;
+  /** For a second fault in a row. */
+  second: Moment;
+  /** Milliseconds until the agent's unit starts it again. */
+  restartMs: number;
+  /** Milliseconds for which a link is cut or silent. */
+  cutMs: number;
+  /** What is left of a tail that was not synced, 0 to 1, and what stands in the place of the rest. */
+  tail: { kept: number; then: 'nothing' | 'zeros' | 'letters' };
+  /** Seconds of a package transaction's halves, and of an act of systemctl. */
+  yumTakesS: number;
+  actTakesS: number;
+  hosts: { name: string; start: Start }[];
+  stages: { strategy: 'parallel' | 'serial'; steps: Record<string, TrialStep[]> }[];
+}
+
+/** Trial `number` of `seed`: plan, hosts, fault and moment follow from these two alone. `kinds` limits the faults. */
+export function makeTrial(seed: number, number: number, kinds: readonly FaultKind[] = FAULTS): Trial {
+  const random = randomOf(seed, number), fault = random.pick(kinds);
+  const names = Array.from({ length: random.pick([1, 1, 2, 2, 2, 3, 4]) }, (_, at) => `h${String(at + 1)}`);
+  const made = names.map((name) => ({ name, ...makeSteps(random, random.int(4, 8), runOf(number)) }));
+  const cut = random.int(2, 6), two = random.chance(0.5);
+  const part = (from: number, to?: number): Record<string, TrialStep[]> => Object.fromEntries(made.map(({ name, steps }) => [name, steps.slice(from, to)]).filter(([, steps]) => steps!.length > 0));
+  const strategy = (): 'parallel' | 'serial' => random.pick(['parallel', 'serial']);
+  const stages = two ? [{ strategy: strategy(), steps: part(0, cut) }, { strategy: strategy(), steps: part(cut) }].filter(({ steps }) => Object.keys(steps).length > 0) : [{ strategy: strategy(), steps: part(0) }];
+  const host = random.pick(names);
+  const lines = 4 * made.find(({ name }) => name === host)!.steps.length; // accepted, checked, applied, verified, finished: some steps have fewer
+  return {
+    seed, number, fault, host, moment: momentOf(random, lines), second: momentOf(random, lines), restartMs: random.int(0, 300), cutMs: random.chance(0.8) ? random.int(50, 600) : random.int(600, 3000),
+    tail: { kept: random.next(), then: random.pick(['nothing', 'nothing', 'zeros', 'letters']) },
+    yumTakesS: random.int(20, 200) / 1000, actTakesS: random.chance(0.3) ? random.int(10, 100) / 1000 : 0,
+    hosts: made.map(({ name, start }) => ({ name, start })), stages,
+  };
+}
+
+function momentOf(random: Random, lines: number): Moment {
+  return { line: random.int(1, lines), when: random.pick(['b', 'w', 's']), afterMs: random.chance(0.6) ? 0 : random.int(0, 400) };
+}
+
+/** The run's name, and that of the folder on each host in which its files are. */
+export const runOf = (number: number): string => `t${String(number)}`;

@@ -1,0 +1,34 @@
+import type { Finding } from './oracle.ts';
+import type { FaultKind } from './generator.ts';
+
+/** A way to break the product: the campaign must find it. Sources are changed in the bundle only, and each line must be there. */
+export interface Sabotage {
+  name: string;
+  changes: { file: string; line: string; by: string }[];
+  /** Faults to try, and the findings of which one at least must come up. */
+  kinds: FaultKind[];
+  finds: Finding['kind'][];
+}
+
+export const SABOTAGES: Sabotage[] = [
+  {
+    name: 'no journal before apply',
+    changes: [{ file: 'agent/perform.ts', line: "  emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });\n  if (before.satisfied && work.earlier", by: '  if (before.satisfied && work.earlier' }],
+    kinds: ['agent killed', 'host lost'], finds: ['contradiction', 'lost effect', 'effect nobody told'],
+  },
+  {
+    name: 'no deduplication',
+    changes: [{ file: 'agent/dispatcher.ts', line: 'if (trace === undefined) {', by: 'if (trace === undefined || trace.finished !== undefined) {' }],
+    kinds: ['link silent', 'link cut'], finds: ['double effect'],
+  },
+  {
+    name: 'no lock',
+    changes: [{ file: 'agent/lease.ts', line: 'return { granted: false, lease: this.#lease };', by: 'this.#keep({ run, owner, fence, expiresMs: nowMs + ttlS * 1000 });' }],
+    kinds: ['two coordinators'], finds: ['double effect', 'lock'],
+  },
+  {
+    name: 'no fdatasync',
+    changes: [{ file: 'proto/journal.ts', line: 'if (sync) fdatasyncSync(this.#fd);', by: '' }],
+    kinds: ['power lost'], finds: ['contradiction', 'lost effect', 'double effect'],
+  },
+];
