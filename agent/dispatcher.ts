@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
 import { StepError } from '../proto/errors.ts';
 import type { EventKind } from '../proto/events.ts';
-import { JournalCorrupt } from '../proto/journal.ts';
+import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { createScrubber, type Scrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
 import type { Emit, Outcome } from './outcome.ts';
@@ -15,18 +15,25 @@ import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } f
 export class Refused extends Error {}
 
 /** Everything one command needs to be carried out. */
-export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[]; /** Waits so long for a confirmation over a new connection. */ confirmation: (forMs: number) => Promise<boolean> }
+export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; /** For revert: those of later attempts. */ laterFolders: string[]; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[]; /** Waits so long for a confirmation over a new connection. */ confirmation: (forMs: number) => Promise<boolean> }
 /** Carries one command out on the machine (worker.ts). Throws StepError. */
 export type Worker = (task: Task) => Promise<Outcome>;
 
-/** Each attempt keeps the state that it found; a revert goes to that of the change it undoes. */
-function folderOf({ step, mode, attempt }: Command, log: RunLog): string {
-  const which = mode === 'revert' ? log.changeBefore(step)?.attempt ?? attempt : attempt;
-  return which === 1 ? step : `${step}@${String(which)}`;
+/**
+ * Each attempt keeps the state that it found. A revert goes back to that before the first change; what only a later attempt came
+ * to touch was kept by that one.
+ */
+function foldersOf({ step, mode, attempt }: Command, log: RunLog): [folder: string, ...later: string[]] {
+  const name = (of: number): string => (of === 1 ? step : `${step}@${String(of)}`);
+  const [first, ...later] = mode === 'revert' ? log.changeBefore(step)?.attempts ?? [] : [];
+  return [name(first ?? attempt), ...later.map(name)];
 }
 
 /** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */
 const MOST_BEHIND = 400;
+
+/** How long a full disk is left alone before it is tried again. */
+const FULL_DISK_PAUSE_MS = 5000;
 
 interface Queued { log: RunLog; command: Command }
 
@@ -44,7 +51,7 @@ export class Dispatcher {
   /** Commands of each run that wait or are in hand, by their ids: a plan may have ten thousand. */
   readonly #held = new Map<string, Set<string>>();
   readonly confirmations = new Confirmations((id) => this.known(id));
-  /** Set when the journal could not be written: no new work from then on, until a restart finds room. */
+  /** Set when the journal could not be written: no new work from then on, until there is room again. */
   #broken: string | undefined;
 
   constructor(host: string, stateDir: string, worker: Worker) {
@@ -197,15 +204,26 @@ export class Dispatcher {
       try {
         await this.#carryOut(entry);
       } catch (error) {
-        this.#broken = `the agent's journal cannot be written (${(error as Error).message}); free space on ${this.stateDir} and restart the agent`;
-        console.error(this.#broken);
-        this.#queue.length = 0;
-        this.#held.clear();
+        this.#halt(error as Error);
       }
       this.#inHand = undefined;
       this.#letGo(entry);
       await nextTurn(); // commands that fail at once would leave no turn to those who ask
     }
+  }
+
+  /**
+   * Nothing that cannot be put on record is done. Where only room is missing, what was accepted is taken up again after a while,
+   * as after a restart; a disk that fails to write needs a person, and a restart.
+   */
+  #halt(error: Error): void {
+    const full = error instanceof JournalFull && ['ENOSPC', 'EDQUOT'].includes(error.code);
+    this.#broken = `the agent's journal cannot be written (${error.message}); ${full ? `free space on ${this.stateDir}` : `look at ${this.stateDir}, then restart the agent`}`;
+    console.error(this.#broken);
+    this.#queue.length = 0;
+    this.#held.clear();
+    for (const log of this.#runs.values()) log.halt(new Refused(this.#broken));
+    if (full) setTimeout(() => { this.#broken = undefined; for (const log of this.#runs.values()) this.#takeUp(log); this.#start(); }, FULL_DISK_PAUSE_MS).unref();
   }
 
   /** Why this command must not run: its run was stopped, or an earlier one of its batch did not end well. */
@@ -228,8 +246,8 @@ export class Dispatcher {
     const skip = this.#skipReason({ log, command });
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
-      const folder = join(this.stateDir, 'runs', log.run, 'steps', folderOf(command, log));
-      const outcome = await this.#worker({ log, command, folder, scrubber, emit, behind: () => this.#queue.slice(0, MOST_BEHIND).map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
+      const [folder = '', ...laterFolders] = foldersOf(command, log).map((name) => join(this.stateDir, 'runs', log.run, 'steps', name));
+      const outcome = await this.#worker({ log, command, folder, laterFolders, scrubber, emit, behind: () => this.#queue.slice(0, MOST_BEHIND).map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
       finish({ code: '', failure: null, ...outcome });
     } catch (error) {
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);

@@ -6,7 +6,11 @@ import type { Finding, Operation } from './operations/operation.ts';
 import { sentence, stable, type Emit, type Outcome } from './outcome.ts';
 
 /** What is known of an earlier try of the same command that did not finish, read from the journal. */
-export interface Earlier { found: Json }
+export interface Earlier {
+  found: Json;
+  /** Its process ended with this after the agent that had started it was gone: the try has failed, whatever a look finds. */
+  failed?: StepError | undefined;
+}
 
 export interface Work {
   operation: Operation;
@@ -35,6 +39,7 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   if ('result' in before) return before;
   const found = work.earlier === undefined ? before.found : work.earlier.found;
   emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });
+  if (before.satisfied && work.earlier?.failed !== undefined) throw work.earlier.failed; // else `apply` comes to it, and may say more
   if (before.satisfied && work.earlier === undefined) return { result: 'unchanged', reason: before.reason ?? '' };
   if (mode === 'check') return { result: 'would_change', reason: '' };
   if (!before.satisfied && guard !== undefined) return await confirmOrGoBack({ ...guard, found }, host, emit);

@@ -91,16 +91,24 @@ export class RunLog {
   /** Some of the events from `fromSeq` on, output included, from the disk: one at least where there is one. */
   stored(fromSeq: number): Event[] { return this.#journal.some(Math.max(1, fromSeq)); }
 
-  /** Calls back with each new event until the returned function is called. */
-  follow(onEvent: (event: Event) => void): () => void {
-    this.#live.on('event', onEvent);
-    return () => { this.#live.off('event', onEvent); };
+  /** Calls back with each new event until the returned function is called, or with the reason why there will be none for now. */
+  follow(onEvent: (event: Event) => void, onHalt: (why: Error) => void = () => undefined): () => void {
+    this.#live.on('event', onEvent).on('halt', onHalt);
+    return () => { this.#live.off('event', onEvent).off('halt', onHalt); };
   }
+  halt(why: Error): void { this.#live.emit('halt', why); }
 
-  /** The first change of this step in this run that was not undone: the state found before it, for revert. */
-  changeBefore(step: string): { found: Json; attempt: number } | undefined {
-    const first = this.#ofStep.get(step)?.find((t) => t.accepted.mode === 'apply' && t.checked?.satisfied === false && t.finished?.result !== 'reverted');
-    return first?.checked === undefined ? undefined : { found: first.checked.found, attempt: first.accepted.attempt };
+  /** The first change of this step in this run that was not undone, and the attempts since: the state found before it, for revert. */
+  changeBefore(step: string): { found: Json; attempts: number[] } | undefined {
+    let change: { found: Json; attempts: number[] } | undefined;
+    for (const { accepted, checked, finished } of this.#ofStep.get(step) ?? []) {
+      const undone = finished?.result === 'reverted';
+      if (accepted.mode === 'revert' && undone) change = undefined;
+      if (accepted.mode !== 'apply' || undone || checked?.satisfied !== false) continue;
+      if (change === undefined) change = { found: checked.found, attempts: [accepted.attempt] };
+      else change.attempts.push(accepted.attempt);
+    }
+    return change;
   }
 
   #bounded(kind: EventKind): EventKind {
@@ -115,6 +123,7 @@ export class RunLog {
     if (this.#beganMs === 0) this.#beganMs = event.timeMs;
     this.#lastMs = event.timeMs;
     if (event.kind === 'stopped') this.stopped = { reason: event.reason, attempt: event.attempt };
+    if (event.kind === 'witnessed') this.witnessed = event.head;
     if (event.kind === 'accepted') { this.#accept(event); return; }
     const trace = this.commands.get(event.command);
     if (trace === undefined) return;

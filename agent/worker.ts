@@ -5,12 +5,13 @@ import { ReadAhead } from './host/ahead.ts';
 import type { Sight } from './host/host.ts';
 import { openHost } from './host/local.ts';
 import { monotonicMs } from './host/proc.ts';
+import { failureOf } from './host/process.ts';
 import { endMarked, outliveLeftover } from './leftovers.ts';
 import { findOperation } from './operations/catalogue.ts';
 import type { Operation, Touches } from './operations/operation.ts';
 import type { Emit, Outcome } from './outcome.ts';
 import type { Refuses } from './policy.ts';
-import { perform } from './perform.ts';
+import { perform, type Earlier } from './perform.ts';
 
 /**
  * A worker over a set of operations and the host's policy: asked whether it may at all, arguments checked, a process of an earlier
@@ -24,9 +25,9 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
     const looked = operation.looksAt?.(args.data);
     return looked?.sight === sight && refuses(operation.name, operation.touches?.(args.data) ?? {}) === undefined ? looked.names : [];
   };
-  return async ({ log, command, folder, scrubber, emit, behind, confirmation }: Task): Promise<Outcome> => {
+  return async ({ log, command, folder, laterFolders, scrubber, emit, behind, confirmation }: Task): Promise<Outcome> => {
     const trace = log.commands.get(command.id), refuses = await policy();
-    const earlier = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
+    const earlier: Earlier | undefined = trace?.checked?.satisfied === false ? { found: trace.checked.found } : undefined;
     // A change that was begun under an earlier policy is ended, or taken back: half a change is not left behind.
     const allow = (touches: Touches): void => {
       const refusal = earlier === undefined ? refuses(command.operation, touches) : undefined;
@@ -42,6 +43,7 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
     if (ended !== undefined) {
       emit({ kind: 'progress', text: `${ended.argv.slice(0, 3).join(' ')} of an earlier try ended ${ended.signal === '' ? `with exit code ${String(ended.exitCode)}` : `by ${ended.signal}`}` });
       emit({ kind: 'output', stream: 'stdout', text: ended.stdout });
+      if (earlier !== undefined) earlier.failed = failureOf(ended, (text) => scrubber.text(text));
     }
     let untilMs = operation.mayKill ? monotonicMs() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
     const telling: Emit = (event) => {
@@ -50,7 +52,7 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
       emit(event);
     };
     const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight, refuses)));
-    const host = openHost({ commandId: command.id, folder, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, ...(command.mode === 'revert' ? {} : { readTogether }) });
+    const host = openHost({ commandId: command.id, folder, laterFolders, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, begunBefore: earlier !== undefined, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; }, endProcesses: () => endMarked(command.id) };
     try {
       return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.changeBefore(command.step)?.found, window }, host, telling);

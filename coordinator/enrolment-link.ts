@@ -3,12 +3,15 @@ import { connect } from 'node:tls';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { proofOf, proves, type Code } from '../proto/enrolment.ts';
 import { enrolmentService } from '../proto/wire.ts';
-import { AgentRefused, Unreachable, type Endpoint } from './link.ts';
+import { AgentRefused, plain, Unreachable, type Endpoint } from './link.ts';
 import { printable } from './printable.ts';
 
 type Message = Record<string, unknown>;
 
-const TIMEOUT_MS = 10_000, NONCE_BYTES = 32, MESSAGE_BYTES = 65_536;
+const TIMEOUT_MS = 10_000, NONCE_BYTES = 32, MESSAGE_BYTES = 65_536, LIST_BYTES = 48_000;
+
+/** What Node says of a certificate that is not the one pinned: its own signature, a stranger's, or another key under the same name. */
+const OTHER_PEER = /self-signed certificate|unable to (get|verify)|certificate signature failure|another key than the code names/;
 
 const fingerprintOf = ({ publicKey }: X509Certificate): Buffer => createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest();
 
@@ -23,7 +26,7 @@ export async function pinnedPeer({ host, address, port }: Endpoint, { fingerprin
       else resolve(shown);
     });
     socket.once('timeout', () => { socket.destroy(new Error(`no answer within ${String(TIMEOUT_MS / 1000)} s`)); });
-    socket.once('error', (error) => { reject(new Unreachable(host, error.message)); });
+    socket.once('error', (error: Error) => { reject(new Unreachable(host, error.message)); });
     socket.once('close', () => { reject(new Unreachable(host, `what answers at ${address}:${String(port)} broke off`)); });
   });
   if (!fingerprintOf(peer).equals(fingerprint)) throw new AgentRefused(host, 'OTHER_KEY', `the host at ${address}:${String(port)} holds another key than the code names: somebody may be in between, or the code is another host's`);
@@ -57,8 +60,9 @@ export class EnrolmentLink {
     return csr;
   }
 
-  /** Hands over what was signed. Throws Unreachable where the answer was lost: it may have been installed all the same; AgentRefused. */
-  async install(certificatePem: string, caPem: string, crlPem: string): Promise<void> {
+  /** Hands over what was signed; a list too long for the agent's small messages is left to tandem pki publish. Throws Unreachable where the answer was lost: it may have been installed all the same; AgentRefused. */
+  async install(certificatePem: string, caPem: string, wholeList: string): Promise<void> {
+    const crlPem = wholeList.length > LIST_BYTES ? '' : wholeList;
     await this.#call('InstallCertificate', { nonce: this.#nonce, certificatePem, caPem, crlPem, proof: proofOf('install', this.#code, this.#nonce, certificatePem, caPem, crlPem) });
   }
 
@@ -71,7 +75,8 @@ export class EnrolmentLink {
       this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request, new Metadata(), { deadline: Date.now() + TIMEOUT_MS },
         (error: ServiceError | null, answer?: Message) => {
           if (error === null) resolve(answer ?? {});
-          else if ([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED].includes(error.code)) reject(new Unreachable(host, printable(error.details)));
+          else if (OTHER_PEER.test(error.details)) reject(new AgentRefused(host, 'OTHER_KEY', 'it holds another key than the code names, and held the right one a moment ago: somebody may be in between'));
+          else if ([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED].includes(error.code)) reject(new Unreachable(host, plain(printable(error.details))));
           else if (error.code === status.UNIMPLEMENTED) reject(new AgentRefused(host, 'NOT_ENROLLING', 'what answers there takes no enrolment: no Tandem agent, or one of an older version'));
           else reject(new AgentRefused(host, 'REFUSED_ENROLMENT', printable(error.details)));
         });

@@ -37,7 +37,7 @@ export class AgentRefused extends Error {
 const RETRY = new Set([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNKNOWN]);
 
 /** grpc-js wraps the reason in words of its own. */
-function plain(details: string): string {
+export function plain(details: string): string {
   const seconds = /^Deadline exceeded after ([\d.]+)s/.exec(details)?.[1];
   if (seconds !== undefined) return `no answer within ${Number(seconds).toFixed(0)} s`;
   return /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;

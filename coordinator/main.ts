@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
+import { auditCommand } from './commands/audit.ts';
 import { completionCommand } from './commands/completion.ts';
 import { enrolCommand } from './commands/enrol.ts';
 import { factsCommand } from './commands/facts.ts';
@@ -11,6 +12,7 @@ import { opCommand } from './commands/op.ts';
 import { pkiCommand } from './commands/pki.ts';
 import { planCommand } from './commands/plan.ts';
 import { resolveCommand, resumeCommand } from './commands/resume.ts';
+import { revertCommand } from './commands/revert.ts';
 import { reportCommand } from './commands/report.ts';
 import { checkCommand, runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -28,7 +30,7 @@ import { RunInHand } from './store/runstore.ts';
 /** In the order in which a site needs them. */
 const COMMANDS = [
   initCommand, pkiCommand, enrolCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
-  resumeCommand, resolveCommand, stopCommand, statusCommand, reportCommand, runsCommand, opCommand,
+  resumeCommand, resolveCommand, revertCommand, stopCommand, statusCommand, reportCommand, auditCommand, runsCommand, opCommand,
 ];
 
 /** `tandem ...` save `tandem agent ...`: resolves with the exit code (coordinator/run.ts, EXIT). */

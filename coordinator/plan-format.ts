@@ -31,6 +31,10 @@ export interface PlanStage {
   limit?: number;
   /** Hosts that may fail before the stage stops: a count or a percentage. */
   maxFailures: number | string;
+  /** Name of the state before this stage. */
+  checkpoint?: string;
+  /** Once something of this stage was changed, nothing before it can be reached: why. */
+  noReturn?: string;
   hosts: { host: string; steps: PlanStep[] }[];
 }
 export interface Plan {

@@ -8,6 +8,7 @@ export function planText(plan: Plan, widthColumns = 120): string {
   for (const stage of plan.stages) {
     const limit = stage.limit === undefined ? [] : [`at most ${stage.limit} at once`];
     const stop = stage.maxFailures === 0 ? 'stops at the first host that fails' : `stops when more than ${stage.maxFailures} of the hosts fail`;
+    lines.push(...stage.checkpoint === undefined ? [] : ['', `checkpoint ${stage.checkpoint}: tandem revert RUN --to ${stage.checkpoint} comes back here`], ...stage.noReturn === undefined ? [] : ['', `POINT OF NO RETURN: ${stage.noReturn}`]);
     lines.push('', `${stage.phase} / ${stage.stage} (${[stage.strategy, ...limit, stop].join(', ')})`,
       table(stage.hosts.flatMap(({ host, steps }) => steps.map((step) => ({ host, step }))), widthColumns));
   }

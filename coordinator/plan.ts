@@ -57,8 +57,9 @@ export function compilePlan(input: PlanInput): Plan {
 
 function compileStage(stage: Stage, stepsOf: (host: SiteHost) => PlanStep[], site: Site): PlanStage {
   const hosts = site.hosts.filter((host) => stage.on === 'all' || host.role === stage.on);
-  const { phase, strategy, maxFailures } = stage;
+  const { phase, strategy, maxFailures, checkpoint, noReturn } = stage;
   return {
+    ...(checkpoint === undefined ? {} : { checkpoint }), ...(noReturn === undefined ? {} : { noReturn }),
     phase, stage: stage.stage, strategy, ...(stage.limit === undefined ? {} : { limit: stage.limit }), maxFailures,
     hosts: hosts.map((host) => ({ host: host.name, steps: stepsOf(host) })),
   };

@@ -51,6 +51,8 @@ const stageSchema = z.strictObject({
   on: name,
   strategy: z.enum(['parallel', 'serial']),
   limit: z.int().min(1).optional(),
+  checkpoint: name.optional().describe('Name of the state before this stage: tandem revert --to goes back to it'),
+  noReturn: sentence.optional().describe('Why nothing before this stage can be reached any more once it has changed something'),
   maxFailures: z.union([z.int().min(0), z.string().regex(/^(100|[1-9]?[0-9])%$/, share)], share).default(0),
   steps: z.array(stepSchema).min(1),
 });
@@ -74,6 +76,9 @@ export interface Runbook {
   files: { path: string; text: string }[];
   source: Source;
 }
+
+/** The checkpoint that every plan has: before its first stage. */
+export const START = 'start';
 
 /** Gives the text of a file of the runbook folder, or undefined where there is none. */
 export type ReadFile = (path: string) => string | undefined;
@@ -110,7 +115,7 @@ export function loadRunbook(folder: string, read: ReadFile): Runbook {
   };
   const data = Object.fromEntries(Object.entries(head.data).map(([key, path]) => [key, gather(() => open(path, source.place(['data', key])).value)]));
   const stages = head.phases.flatMap((path, index) => gather(() => phaseStages(open(path, source.place(['phases', index])))) ?? []);
-  problems.push(...repeated(stages));
+  problems.push(...repeated(stages), ...repeatedCheckpoints(stages));
   if (problems.length > 0) throw new InputError(problems);
   const edges = head.edges.map(([from, to], index) => ({ from, to, place: source.place(['edges', index]) }));
   return { name: head.name, title: head.title, variables: head.variables, roles: head.roles, data, stages, edges, files, source };
@@ -136,6 +141,17 @@ function repeated(stages: Stage[]): Problem[] {
     if (other !== undefined) return [problem(place, `step ${step.id} a second time (first at ${other.file}:${other.line})`, 'each step id only once')];
     first.set(step.id, place);
     return [];
+  });
+}
+
+function repeatedCheckpoints(stages: Stage[]): Problem[] {
+  const first = new Map<string, Place>([[START, { file: '', line: 0, column: 0 }]]);
+  return stages.flatMap(({ checkpoint, source, path }) => {
+    if (checkpoint === undefined) return [];
+    const place = source.place([...path, 'checkpoint']), other = first.get(checkpoint);
+    first.set(checkpoint, place);
+    if (other === undefined) return [];
+    return [problem(place, checkpoint === START ? `checkpoint "${START}", which every runbook has` : `checkpoint "${checkpoint}" a second time (first at ${other.file}:${String(other.line)})`, 'each checkpoint only once')];
   });
 }
 

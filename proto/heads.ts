@@ -32,7 +32,7 @@ export interface Expected {
   role: 'agent' | 'operator';
   /** Whose it must be; any where undefined. */
   of?: string;
-  site?: string;
+  site?: string | undefined;
   /** PEM text of the site's authority. */
   ca: Buffer | string;
   /** When it was put on record, ms since the epoch: the certificate must have been valid then. */
@@ -50,7 +50,7 @@ export function headTrouble(head: SignedHead, { run, role, of, site, ca, atMs }:
   if (holder.role !== role || holder.name !== head.of) return `its certificate is that of ${holder.role} ${holder.name}, expected ${role} ${head.of}`;
   if (of !== undefined && head.of !== of) return `it is signed by ${head.of}, expected ${of}`;
   if (site !== undefined && holder.site !== site) return `its certificate is of site ${holder.site}, expected ${site}`;
-  if (atMs < certificate.validFromDate.getTime() || atMs > certificate.validToDate.getTime()) return `its certificate was not valid at ${new Date(atMs).toISOString()}`;
+  if (atMs < certificate.validFromDate.getTime() || atMs > certificate.validToDate.getTime()) return `its certificate was not valid then (only from ${certificate.validFrom} to ${certificate.validTo})`;
   if (certificate.publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return 'its key is not ECDSA P-256';
   try {
     if (verify('sha256', signedText(holder.site, run, head), certificate.publicKey, Buffer.from(head.signature, 'base64'))) return undefined;

@@ -16,9 +16,12 @@ export class JournalCorrupt extends Error {
 
 /** Thrown when a line cannot be put on disk (a full disk, mostly); the file ends after the last whole line. */
 export class JournalFull extends Error {
-  constructor(path: string, cause: Error) {
+  /** The system's name for it: ENOSPC, EDQUOT, EIO ... */
+  readonly code: string;
+  constructor(path: string, cause: NodeJS.ErrnoException) {
     super(`cannot append to ${path}: ${cause.message}; nothing was started`);
     this.name = 'JournalFull';
+    this.code = cause.code ?? '';
   }
 }
 

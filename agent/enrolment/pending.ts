@@ -29,7 +29,7 @@ export function makeCode(stateDir: string, fingerprint: Buffer, minutes: number,
 /** Whether a code is open, for a person: read from the files' texts. */
 export function standingOf(kept: string | undefined, tries: string | undefined, nowMs: number): Standing {
   const { code: text, madeMs, untilMs } = parsed<Kept>(kept) ?? {};
-  const code = codeOf(text ?? '');
+  const code = codeOf(typeof (text as unknown) === 'string' ? text ?? '' : ''); // whatever lies in the file
   if (typeof code === 'string' || madeMs === undefined || untilMs === undefined) return 'none';
   const { code: tried, wrong = 0 } = parsed<Tries>(tries) ?? {};
   if (tried === name(code) && wrong >= MAX_WRONG) return 'void';

@@ -31,7 +31,7 @@ export async function awaitEnrolment({ state, certs, listen, version, ready }: P
       if (isComplete(certs, now)) resolve();
       else if (!now.fingerprint.equals(key.fingerprint)) throw new Error('agent.key was replaced: the agent has to be started anew');
     };
-    const timer = setInterval(() => { try { look(); } catch (error) { reject(error); } }, LOOK_MS);
+    const timer = setInterval(() => { try { look(); } catch (error) { reject(error instanceof Error ? error : new Error(String(error))); } }, LOOK_MS);
     exchange.enrolled.then(() => { resolve(); }, reject).finally(() => { clearInterval(timer); }).catch(reject);
   });
   await server.close();

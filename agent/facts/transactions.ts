@@ -13,7 +13,7 @@ export interface BrokenTransaction {
   elements: Element[];
 }
 
-/** dnf's lock of rpm's database, with the number of the process that holds it; a killed one leaves it behind. */
+/** dnf's lock of rpm's database, with the number of the process that holds it; a killed one leaves it behind, a boot removes it. */
 const DNF_LOCK = '/var/lib/dnf/rpmdb_lock.pid', DNF_HISTORY = '/var/lib/dnf/history.sqlite', YUM3 = '/var/lib/yum';
 
 /**

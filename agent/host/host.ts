@@ -51,6 +51,8 @@ export type ReadTogether = <T>(sight: Sight, names: readonly string[], read: (na
 export interface Probe {
   /** Reads these subjects, perhaps along with those of later steps (ahead.ts). Absent: each look reads for itself. */
   readTogether?: ReadTogether;
+  /** The step was begun before and had no end: what was interrupted then may not show at a first glance. */
+  begunBefore?: true;
   /** Runs a command that the table (commands.ts) lists as read-only. Throws StepError command_failed | timed_out | refused_by_policy. */
   read(argv: string[], options?: RunOptions): Promise<Ran>;
   /** Whole file as UTF-8; undefined when there is none. */

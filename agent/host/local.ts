@@ -17,6 +17,9 @@ export interface StepContext {
   commandId: string;
   /** Private to this step of this run; survives restarts. */
   folder: string;
+  /** Of later attempts: `restore` takes a copy from the first that has one. */
+  laterFolders?: readonly string[];
+  begunBefore?: boolean;
   /** Values of `coordinator-file:` references. */
   secrets: Readonly<Record<string, string>>;
   scrubber: Scrubber;
@@ -59,9 +62,10 @@ export function openHost(step: StepContext): Host {
     },
   };
   const readFile = (path: string): Promise<string | undefined> => readText(path, TEXT_LIMIT_BYTES);
-  const saved = (path: string): string => join(step.folder, 'saved', savedName(path));
+  const saved = (path: string, folder: string = step.folder): string => join(folder, 'saved', savedName(path));
   return {
     ...(step.readTogether === undefined ? {} : { readTogether: step.readTogether }),
+    ...(step.begunBefore === true ? { begunBefore: true } : {}),
     async read(argv, options = {}) {
       admit(argv, 'read');
       return await runToEnd(argv, options, process, 'read');
@@ -99,7 +103,8 @@ export function openHost(step: StepContext): Host {
       await rename(`${keep}.part`, keep);
     },
     async restore(path) {
-      const keep = saved(path);
+      let keep = saved(path);
+      for (const folder of step.laterFolders ?? []) if (!await isThere(keep) && !existsSync(keep + ABSENT)) keep = saved(path, folder);
       const kept = await isThere(keep);
       if (!kept && !existsSync(keep + ABSENT)) throw new StepError('precondition_failed', `no copy of ${path} was kept by this step`);
       const staged = `${path}.tandem-restore`;

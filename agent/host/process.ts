@@ -1,14 +1,17 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { execa, type Options } from 'execa';
 import { StepError } from '../../proto/errors.ts';
 import type { EventKind } from '../../proto/events.ts';
 import { bootId, startTicks } from './proc.ts';
 import type { ActOptions, Ran, RunOptions } from './host.ts';
+import { keepShort } from './output-file.ts';
 
 /** Nothing of the agent's own environment reaches a command; output is in one language. */
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/root', TERM: 'dumb' };
-const READ_LIMIT_BYTES = 32 * 1024 * 1024;
+/** What a command may print on one of its streams; what prints more is stopped. */
+const READ_LIMIT_BYTES = 16 * 1024 * 1024;
 const TAIL_BYTES = 64 * 1024;
 /** stderr kept in a failure. */
 const STDERR_TAIL_CHARS = 4000;
@@ -67,23 +70,55 @@ function judge(ran: Ran, options: RunOptions, timedOut: boolean, scrub: (text: s
   return ran;
 }
 
+/** What an outliving process that ended like this means for its step; undefined when it ended well. */
+export function failureOf(ran: Ran, scrub: (text: string) => string): StepError | undefined {
+  try {
+    judge(ran, {}, false, scrub);
+    return undefined;
+  } catch (error) {
+    if (error instanceof StepError) return error;
+    throw error;
+  }
+}
+
 function cannotStart(file: string, { code, shortMessage }: { code?: string | undefined; shortMessage?: string | undefined }): StepError {
   return new StepError('command_failed', code === 'ENOENT' ? `there is no ${file} on this host` : `cannot start ${file}: ${shortMessage ?? ''}`);
+}
+
+/** All of a stream as text; undefined, and `tooMuch` called once, where it is more than what may be kept. */
+async function gathered(stream: Readable, tooMuch: () => void): Promise<string | undefined> {
+  let kept: Buffer[] = [], size = 0;
+  await new Promise((resolve) => {
+    stream.on('data', (part: Buffer) => {
+      const before = size;
+      size += part.length;
+      if (size <= READ_LIMIT_BYTES) kept.push(part);
+      else { kept = []; if (before <= READ_LIMIT_BYTES) tooMuch(); }
+    }).once('close', resolve).once('error', resolve);
+  });
+  return size <= READ_LIMIT_BYTES ? Buffer.concat(kept).toString('utf8') : undefined;
 }
 
 /** Runs argv to its end and keeps its output whole. Throws StepError command_failed | timed_out. */
 export async function runToEnd(argv: string[], options: RunOptions, context: ProcessContext, purpose: 'read' | 'act' = 'act'): Promise<Ran> {
   const [file = '', ...args] = asUser(argv, options.runAs);
   const timeout = Math.max(1, Math.min(context.remainingMs(), 2 ** 31 - 1));
-  const result = await execa(file, args, {
-    reject: false, stripFinalNewline: false, extendEnv: false, cwd: '/', maxBuffer: READ_LIMIT_BYTES, timeout,
+  const child = execa(file, args, {
+    // Kept by us: execa would put the output into an error's message too, escaped, in several times its size.
+    buffer: false, encoding: 'buffer',
+    reject: false, extendEnv: false, cwd: '/', timeout,
     cleanup: purpose === 'act', // for each process, execa sets handlers for 30 signals and takes them back: 5 ms; a reader left at exit ends by itself
     env: { ...ENVIRONMENT, TANDEM_COMMAND: context.commandId, ...options.env },
     ...(options.stdin === undefined ? { stdin: 'ignore' as const } : { input: options.stdin }),
   });
-  if (result.isMaxBuffer) throw new StepError('command_failed', `${argv[0] ?? ''} printed more than ${String(READ_LIMIT_BYTES)} bytes and was stopped`);
+  const shut = (): void => { [child.stdout, child.stderr].forEach((stream) => { stream.destroy(); }); };
+  const tooMuch = (): void => { child.kill('SIGKILL'); shut(); };
+  // A process of its own that it left behind may hold the streams open beyond its end.
+  const ended = child.then((end) => { if (end.timedOut) shut(); return end; });
+  const [result, stdout, stderr] = await Promise.all([ended, gathered(child.stdout, tooMuch), gathered(child.stderr, tooMuch)]);
+  if (stdout === undefined || stderr === undefined) throw new StepError('command_failed', `${argv[0] ?? ''} printed more than ${String(READ_LIMIT_BYTES)} bytes and was stopped`);
   if (result.exitCode === undefined && result.signal === undefined) throw cannotStart(file, result);
-  const ran = { argv, exitCode: result.exitCode ?? -1, signal: result.timedOut ? '' : result.signal ?? '', stdout: result.stdout, stderr: result.stderr };
+  const ran = { argv, exitCode: result.exitCode ?? -1, signal: result.timedOut ? '' : result.signal ?? '', stdout, stderr };
   return judge(ran, options, result.timedOut, context.scrub);
 }
 
@@ -105,12 +140,13 @@ export function tailOf(path: string, bytes: number = TAIL_BYTES): string {
  * death ends it. Its identity is journaled before it starts and once more when it has a pid.
  */
 export async function runOutliving(argv: string[], options: ActOptions, context: ProcessContext): Promise<Ran> {
-  // One that failed after the agent's death failed: the step ends as it would have with the agent alive, and nothing is started twice.
-  if (context.earlier !== undefined && JSON.stringify(context.earlier.argv) === JSON.stringify(argv)) judge(context.earlier, options, false, context.scrub);
+  // One that failed after the agent's death failed: the step ends as it would have with the agent alive, and nothing is started
+  // twice. A second look may have left fewer packages to ask for: the same command is known by its first words.
+  if (context.earlier !== undefined && JSON.stringify(context.earlier.argv.slice(0, 3)) === JSON.stringify(argv.slice(0, 3))) judge(context.earlier, options, false, context.scrub);
   const outputFile = context.outputFile();
   const identity = { kind: 'spawned', argv, bootId: bootId(), outputFile } as const;
   context.emit({ ...identity, pid: 0, startTicks: 0 });
-  const fd = openSync(outputFile, 'a', 0o600);
+  const fd = openSync(outputFile, 'a', 0o600), grown = keepShort(outputFile);
   try {
     const wiring: Options = {
       reject: false, extendEnv: false, cwd: '/', detached: true, cleanup: false, forceKillAfterDelay: false, buffer: false,
@@ -129,6 +165,7 @@ export async function runOutliving(argv: string[], options: ActOptions, context:
     const end = result.signal === undefined ? endOf(result.exitCode ?? -1) : { exitCode: -1, signal: result.signal };
     return judge({ argv, ...end, stdout: output, stderr: output }, options, false, context.scrub);
   } finally {
+    grown();
     closeSync(fd);
   }
 }

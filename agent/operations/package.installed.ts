@@ -32,7 +32,8 @@ export const packageInstalled = operation({
   looksAt: (a) => ({ sight: 'packages', names: a.names }),
   async check(probe, a) {
     const packages = await readPackages(probe, a.names), wrong = differences(a, packages);
-    const broken = await readBroken(probe, false);
+    const double = packages.some((one) => packages.some((other) => other !== one && other.name === one.name && other.arch === one.arch));
+    const broken = await readBroken(probe, double || probe.begunBefore === true);
     if (broken === undefined) return finding(foundOf(a, packages), wrong);
     const own = isOwn(broken, a.names, words(a)), concerned = concerns(broken, a.names, packages);
     if (!own && (concerned || wrong.length > 0)) refuseForeign(broken, packages);
@@ -61,8 +62,9 @@ export const packageInstalled = operation({
     const replaced = a.names.filter((name) => (before[name] ?? []).length > 0 && now.some((one) => one.name === name && !(before[name] ?? []).includes(evr(one))));
     if (replaced.length > 0) throw new StepError('precondition_failed', `${replaced.join(', ')} replaced an older version; this step does not go back to it`);
     const kept = (await host.readFile(`${await host.stepFolder()}/packages-before`))?.split('\n');
-    if (kept === undefined) throw new StepError('precondition_failed', 'this step kept no list of what was installed before it');
     const brought = now.filter((one) => a.names.includes(one.name) && (before[one.name] ?? []).length === 0);
+    if (brought.length === 0) return; // begun, and nothing of it is there
+    if (kept === undefined) throw new StepError('precondition_failed', 'this step kept no list of what was installed before it');
     const transactions = new Set(brought.map((one) => one.installTid));
     const remove = now.filter((one) => transactions.has(one.installTid) && !kept.includes(one.name)).map((one) => one.name);
     if (remove.length > 0) await host.act(['rpm', '-e', ...new Set(remove)]);

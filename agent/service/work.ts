@@ -28,7 +28,7 @@ function pump(call: Stream, log: RunLog, fromSeq: number, wanted: (event: Event)
   const catchUp = (): void => {
     try { while (!blocked && next <= log.lastSeq) log.stored(next).forEach(pass); } catch (error) { unfollow(); call.emit('error', denial(error)); }
   };
-  const unfollow = log.follow(pass);
+  const unfollow = log.follow(pass, (why) => { unfollow(); call.emit('error', denial(why)); });
   catchUp();
   return unfollow;
 }

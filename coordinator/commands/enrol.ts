@@ -55,6 +55,7 @@ async function byFile(context: Context, folder: string, wanted: Wanted, file: st
   const enrolled = await enrol(folder, { ...wanted, reason: wanted.reason ?? 'enrolled by file' }, csr, Date.now());
   context.say(`Fingerprint of the key in ${file}: ${fingerprintText(key)}\nIt must be the one that tandem agent enrol printed on ${wanted.name}; if it is not: tandem pki revoke ${wanted.name} --serial ${enrolled.serial} --reason "another key"`);
   context.say(`Made ${enrolled.issued}/agent.crt: certificate ${enrolled.serial} of ${wanted.name}, valid until ${until(enrolled)}.`);
+  context.say(`Fingerprint of ca.crt, to be compared on ${wanted.name}: ${new X509Certificate(enrolled.caPem).fingerprint256}`);
   tellRevoked(context, enrolled);
   context.tell(`Next: copy ${enrolled.issued}/ to ${wanted.name}, and there: tandem agent enrol --certificate FOLDER`);
 }
@@ -79,6 +80,7 @@ async function byCode(context: Context, folder: string, wanted: Wanted, endpoint
     }
     const agent = await proven(endpoint, own, enrolled.serial);
     context.say(`${wanted.name} is enrolled: certificate ${enrolled.serial}, valid until ${until(enrolled)}; agent ${agent} answers as ${wanted.name}.`);
+    if (enrolled.madeBeforeMs !== undefined) context.say(`It is the certificate that was made for this key on ${day(new Date(enrolled.madeBeforeMs))}; for another: --again --reason TEXT, with a new code.`);
     tellRevoked(context, enrolled);
     context.tell(enrolled.revoked.length > 0 ? 'Next: tandem pki publish' : 'Next: tandem hosts shows who answers.');
   } finally { link.close(); }

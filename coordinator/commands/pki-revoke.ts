@@ -6,7 +6,7 @@ import { day, type Role } from '../pki/checks.ts';
 import { certificateText, listToPublish, revoke } from '../pki/revoke.ts';
 import { EXIT } from '../verdict.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
-import { folderOf, siteOf } from './pki.ts';
+import { folderOf, siteOf } from './pki-folder.ts';
 import { matching } from './values.ts';
 
 export function revokeCommand(context: Context): Command {

@@ -2,21 +2,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { besideSite, readSite } from '../input/files.ts';
 import { day, SITE_NAME, type Role } from '../pki/checks.ts';
 import { initPki, issueFor } from '../pki/folder.ts';
 import { certificatesIn, daysLeft, readLedger, stateOf, type Certificate } from '../pki/ledger.ts';
 import { InputError, nearest, problem } from '../input/problem.ts';
-import type { Site } from '../site.ts';
+import { folderOf, siteOf } from './pki-folder.ts';
 import { publishCommand, revokeCommand } from './pki-revoke.ts';
 import { plainTable } from './table.ts';
 import { invalid, ipAddress, matching } from './values.ts';
 
 interface Options { dir?: string; name?: string; role: Role; address: string[] }
-
-/** The site file where there is one; the authority may be made before it. */
-export const siteOf = (context: Context): Site | undefined => (context.siteGiven() || existsSync(context.siteFile()) ? readSite(context.siteFile()) : undefined);
-export const folderOf = (context: Context, site: Site | undefined, dir: string | undefined): string => dir ?? (site === undefined ? 'pki' : besideSite(context.siteFile(), site.pki));
 
 export function pkiCommand(context: Context): Command {
   const pki = new Command('pki').description("The site's own certificates; works with no network.")

@@ -12,7 +12,7 @@ const making = () => import('./certificates.ts');
 
 /** Who is to be enrolled: name and address of the site file, and what a person said. */
 export interface Wanted { name: string; address: string; again: boolean; reason: string | undefined; place: Place }
-export interface Enrolled { issued: string; serial: string; certificatePem: string; caPem: string; crlPem: string; revoked: string[] }
+export interface Enrolled { issued: string; serial: string; certificatePem: string; caPem: string; crlPem: string; revoked: string[]; /** When it was made, where this very key was given it before. */ madeBeforeMs: number | undefined }
 
 const inForceOf = (records: readonly LedgerRecord[], name: string, nowMs: number): Certificate[] =>
   certificatesIn(records).filter((each) => each.role === 'agent' && each.name === name && isInForce(each, nowMs));
@@ -70,7 +70,7 @@ export async function enrol(folder: string, wanted: Wanted, csrPem: string, nowM
     replaceFile(join(issued, 'ca.crt'), authority.certificatePem);
     const crlPem = existsSync(join(folder, 'ca.crl')) ? readFileSync(join(folder, 'ca.crl'), 'utf8') : '';
     if (crlPem !== '') replaceFile(join(issued, 'ca.crl'), crlPem);
-    return { issued, serial: serialOf(new X509Certificate(certificatePem).serialNumber), certificatePem, caPem: authority.certificatePem, crlPem, revoked: reused === undefined ? before.map(({ serial }) => serial) : [] };
+    return { issued, serial: serialOf(new X509Certificate(certificatePem).serialNumber), certificatePem, caPem: authority.certificatePem, crlPem, revoked: reused === undefined ? before.map(({ serial }) => serial) : [], madeBeforeMs: reused === undefined ? undefined : before[0]?.atMs };
   });
 }
 

@@ -32,6 +32,8 @@ export async function readList(pem: string, caPem: string): Promise<RevocationLi
   try { list = new x509.X509Crl(pem); } catch { return 'text that is no revocation list'; }
   const ca = new x509.X509Certificate(caPem);
   if (list.issuer !== ca.subject || !await list.verify({ publicKey: ca.publicKey }).catch(() => false)) return "a revocation list that the site's authority has not signed";
+  // RFC 5280, 5.2: one that is marked critical and not understood (changes only, some certificates only) must not be used.
+  if ([list.extensions, ...list.entries.map((entry) => entry.extensions)].flat().some(({ critical }) => critical)) return 'a revocation list that covers only a part';
   const raw = list.getExtension(NUMBER)?.value;
   const number = raw === undefined ? 0 : Number(`0x${Buffer.from(raw).subarray(2).toString('hex')}`);
   return { number, madeMs: list.thisUpdate.getTime() + BACKDATE_MS, nextMs: list.nextUpdate?.getTime(), revoked: new Map(list.entries.map((entry) => [serialOf(entry.serialNumber), entry.revocationDate])) };

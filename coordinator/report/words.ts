@@ -31,8 +31,8 @@ export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'e
     case 0: return mode === 'check' ? 'dry run done, nothing was changed' : 'done';
     case 3: return `failed (${reason})`;
     case 5: return `a host could not be reached (${reason})`;
-    case 6: return `undone by the hosts themselves (${reason})`;
-    case 7: return `going back failed (${reason})`;
+    case 6: return mode === 'revert' ? `rolled back (${reason})` : `undone by the hosts themselves (${reason})`;
+    case 7: return mode === 'revert' ? `not all the way back (${reason})` : `going back failed (${reason})`;
     case 8: return `waits for a person (${reason})`;
     case 130: return reason;
     default: return `ended with exit code ${exitCode} (${reason})`;
@@ -46,7 +46,7 @@ export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'run' | 
   if (runbook === 'op' && exitCode !== 8) return exitCode !== 0 ? ['Mend the cause named above, then the same command again.'] : mode === 'check' ? ['The same command without --check does it.'] : [];
   if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
   const again = mode === 'check' ? 'tandem check' : `tandem resume ${run}`, rest = mode === 'check' ? '' : ' What is done stays as it is.';
-  if (mode === 'revert') return [exitCode === 6 ? `The hosts are back at the checkpoint. tandem resume ${run} goes forward again from there.` : `Mend the cause named above, then the same tandem revert again: it goes on where it stopped.`];
+  if (mode === 'revert' && exitCode !== 130) return [exitCode === 6 ? `The hosts are back at the checkpoint. tandem resume ${run} goes forward again from there.` : `Mend the cause named above, then the same tandem revert again: it goes on where it stopped.`];
   if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}.${rest}`];
   if (exitCode === 6) return [`The host is as it was before that step. Mend the cause named above, then: ${again}.${rest}`];
   if (exitCode === 7) return ['The host may be cut off: go to its console and look. The state it had before is in the report, the saved copies are in the run\'s folder under /var/lib/tandem/runs.'];

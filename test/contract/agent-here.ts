@@ -20,15 +20,18 @@ export interface AgentHere {
   link(role?: 'operator' | 'observer' | 'agent' | 'stranger'): Link;
   /** What a holder of this role has in its pki folder. */
   identity(role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity;
+  /** The site's, which signs revocation lists; the agent's is STATE/ca.crl. */
+  authority: KeyPair;
   /** Stops listening; journals stay. */
   close(): Promise<void>;
-  /** A new agent over the same state folder, with the same certificate on the same port, as after a restart. */
-  restart(): Promise<AgentHere>;
+  /** A new agent over the same state folder, with the same certificate on the same port, as after a restart; with another catalogue, as of another version. */
+  restart(digest?: string): Promise<AgentHere>;
   remove(): Promise<void>;
 }
 
-export async function startAgent(operations: Operation[], host: string = 'h1', state: string = mkdtempSync(join(tmpdir(), 'agent-here-')), digest: string = 'catalogue'): Promise<AgentHere> {
-  return await listen({ operations, host, state, digest, port: 0, pki: await pkiOf(host) });
+/** `sweepMs`: how often open calls are held against the revocation list. */
+export async function startAgent(operations: Operation[], host: string = 'h1', state: string = mkdtempSync(join(tmpdir(), 'agent-here-')), digest: string = 'catalogue', sweepMs?: number): Promise<AgentHere> {
+  return await listen({ operations, host, state, digest, sweepMs, port: 0, pki: await pkiOf(host) });
 }
 
 async function pkiOf(host: string) {
@@ -42,7 +45,7 @@ async function pkiOf(host: string) {
   };
 }
 
-interface Setting { operations: Operation[]; host: string; state: string; digest: string; port: number; pki: Awaited<ReturnType<typeof pkiOf>> }
+interface Setting { operations: Operation[]; host: string; state: string; digest: string; sweepMs: number | undefined; port: number; pki: Awaited<ReturnType<typeof pkiOf>> }
 
 async function listen(setting: Setting): Promise<AgentHere> {
   const { operations, host, state, digest, pki: { authority, stranger, certificates } } = setting;
@@ -52,19 +55,19 @@ async function listen(setting: Setting): Promise<AgentHere> {
     dispatcher, leases: new LeaseKeeper(state), revocations: new RevocationKeeper(join(state, 'ca.crl'), ca, certificate),
     health: () => Promise.resolve({ host, agentVersion: '0', timeMs: 0, grade: 'ok' as const, items: [{ subsystem: 'disks', grade: 'critical' as const, reason: 'full', values: {} }] }),
     facts: () => Promise.resolve({ host }), operations: () => Promise.resolve({ operations: [], catalogueDigest: digest, agentVersion: '0', host }),
-  }, { ca, certificate, key }, `127.0.0.1:${String(setting.port)}`);
+  }, { ca, certificate, key }, `127.0.0.1:${String(setting.port)}`, setting.sweepMs);
   const identity = (role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity => buffers(role === 'stranger' ? stranger : authority, certificates[role]);
   const links: Link[] = [];
   const close = async (): Promise<void> => { links.splice(0).forEach((link) => { link.close(); }); await server.close(); };
   return {
-    port: server.port, state, dispatcher, close,
+    port: server.port, state, dispatcher, authority, close,
     identity,
     link(role = 'operator') {
       const link = new Link({ host, address: '127.0.0.1', port: server.port }, identity(role));
       links.push(link);
       return link;
     },
-    async restart() { await close(); return await listen({ ...setting, port: server.port }); },
+    async restart(other = digest) { await close(); return await listen({ ...setting, digest: other, port: server.port }); },
     async remove() { await close(); rmSync(state, { recursive: true, force: true }); },
   };
 }

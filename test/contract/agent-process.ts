@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Link, type Identity } from '../../coordinator/link.ts';
-import { createAuthority, issue } from '../../coordinator/pki/certificates.ts';
+import { createAuthority, issue, type KeyPair } from '../../coordinator/pki/certificates.ts';
 
 /** The real agent in a process of its own, on loopback, with the whole catalogue: what it takes and what it says can be seen from outside. */
 export interface AgentProcess {
@@ -12,6 +12,8 @@ export interface AgentProcess {
   said(): string;
   link(): Link;
   identity: Identity;
+  /** The site's, which signs revocation lists; the agent's is FOLDER/agent/ca.crl. */
+  authority: KeyPair;
   /** Resident memory, MB. */
   memoryMb(): number;
   isUp(): boolean;
@@ -42,7 +44,7 @@ export async function startAgentProcess(policy?: string): Promise<AgentProcess> 
   const identity = { ca: Buffer.from(authority.certificatePem), certificate: Buffer.from(operator.certificatePem), key: Buffer.from(operator.keyPem) };
   const links: Link[] = [], pid = child.pid ?? 0;
   return {
-    folder, port, pid, identity, said: () => said,
+    folder, port, pid, identity, authority, said: () => said,
     link() {
       const link = new Link({ host: 'h1', address: '127.0.0.1', port }, identity);
       links.push(link);

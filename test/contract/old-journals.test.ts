@@ -17,7 +17,7 @@ test('a journal of 0.1.0 is replayed: results, the intent with the state found, 
     expect(copied?.finished).toMatchObject({ result: 'unchanged', step: 'C26' });
     expect(synced).toMatchObject({ checked: { satisfied: false, found: { version: '44' } }, spawned: { pid: 4711, startTicks: 123_456 } });
     expect(synced?.finished).toBeUndefined();
-    expect(log.changeBefore('C27')).toEqual({ found: { version: '44' }, attempt: 1 });
+    expect(log.changeBefore('C27')).toEqual({ found: { version: '44' }, attempts: [1] });
     expect(log.stopped).toEqual({ reason: 'tea (by ops)', attempt: 1 });
     log.close();
     expect(readFileSync(RunLog.path(state, 'r1'))).toEqual(readFileSync(OLD));

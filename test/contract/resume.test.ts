@@ -1,11 +1,12 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { finding, operation, type Operation } from '../../agent/operations/operation.ts';
 import { commandId } from '../../proto/command.ts';
 import { StepError } from '../../proto/errors.ts';
 import type { EventKind } from '../../proto/events.ts';
+import { JournalFull } from '../../proto/journal.ts';
 import { startAgent, type AgentHere } from './agent-here.ts';
 import { siteHere, type SiteHere } from './command-line.ts';
 
@@ -195,4 +196,46 @@ test('one coordinator a run: a second one on this machine is kept out with exit 
 test('a dry run is nothing to go on with', async () => {
   await site.tandem('check', '--plan', join(site.folder, 'plan.json'), '--run-id', 'r1');
   expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 2, err: expect.stringContaining('run r1, a dry run') as string });
+});
+
+test('the disk of a host is full: nothing is done that cannot be put on record, it is told, and taken up again when there is room', async () => {
+  holds.add('a');
+  const running = run();
+  await expect.poll(() => held.has('a')).toBe(true);
+  const full = vi.spyOn(agent.dispatcher.run('r1'), 'record').mockImplementation(() => { throw new JournalFull('journal.jsonl', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })); });
+  held.get('a')?.(); // its effect is there, its result is not
+  const { code, out } = await running;
+  expect(code).toBe(3);
+  expect(out).toMatch(/h1: the agent's journal cannot be written \(cannot append to journal.jsonl: no space left on device; nothing was started\); free space on /);
+  expect(effects).toEqual(['a']);
+  full.mockRestore();
+  await expect.poll(() => agent.dispatcher.known('r1')?.unfinished, { timeout: 9000 }).toBe(false);
+  expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 0 });
+  expect(effects).toEqual(['a', 'b', 'c']);
+}, 20_000);
+
+test('a link that is cut for an hour (played: the lease lapsed an hour ago): the same run goes on under its number', async () => {
+  holds.add('a');
+  const running = run();
+  await expect.poll(() => held.has('a')).toBe(true);
+  await agent.close();
+  const path = join(agent.state, 'lease.json'), lease = JSON.parse(readFileSync(path, 'utf8')) as { expiresMs: number };
+  writeFileSync(path, JSON.stringify({ ...lease, expiresMs: Date.now() - 3_600_000 }));
+  holds.clear();
+  agent = await agent.restart();
+  expect((await running).code).toBe(0);
+  expect(effects).toEqual(['a', 'b', 'c']);
+});
+
+test('an agent of another version with another catalogue stops the resume and says how to plan again', async () => {
+  fails.add('b');
+  await run();
+  fails.clear();
+  agent = await agent.restart('another catalogue');
+  const { code, err } = await site.tandem('resume', 'r1');
+  expect(code).toBe(3);
+  expect(err).toContain('h1: agent 0 has another catalogue than this plan was made with; install this version there, then plan again');
+  expect(effects).toEqual(['a']);
+  agent = await agent.restart('catalogue');
+  expect((await site.tandem('resume', 'r1')).code).toBe(0);
 });

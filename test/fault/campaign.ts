@@ -1,38 +1,69 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FAULTS, makeTrial, type FaultKind } from './generator.ts';
+import { Fleet } from './fleet.ts';
+import { FAULTS, makeTrial, runOf, type FaultKind, type Trial } from './generator.ts';
+import type { Ground } from './host.ts';
 import { judge, type Finding } from './oracle.ts';
 import { prepare } from './prepare.ts';
 import { SABOTAGES } from './sabotage.ts';
+import { summarize, type Outcome } from './summary.ts';
 import { runTrial } from './trial.ts';
 
-const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' }, from: { type: 'string', default: '0' }, to: { type: 'string', default: '20' }, jobs: { type: 'string', default: '3' }, out: { type: 'string' }, only: { type: 'string' }, sabotage: { type: 'string' }, keep: { type: 'string' } } });
-const seed = Number(values.seed), from = Number(values.from), to = Number(values.to);
-const base = process.env['TANDEM_FAULT_FOLDER'];
-if (base === undefined) throw new Error('scripts/fault starts this, in namespaces of its own');
-const kinds = values.only === undefined ? FAULTS : values.only.split(',').map((kind) => FAULTS.find((one) => one === kind) ?? (() => { throw new Error(`no fault "${kind}"`); })()) as FaultKind[];
-const sabotage = values.sabotage === undefined ? undefined : SABOTAGES.find(({ name }) => name === values.sabotage);
+const { values } = parseArgs({ options: {
+  seed: { type: 'string', default: '1' }, from: { type: 'string', default: '0' }, to: { type: 'string', default: '20' }, jobs: { type: 'string', default: '3' },
+  out: { type: 'string' }, only: { type: 'string' }, sabotage: { type: 'string' }, keep: { type: 'string' },
+} });
+const seed = Number(values.seed), from = Number(values.from), to = Number(values.to), base = process.env['TANDEM_FAULT_FOLDER'] ?? '';
+const usage = (text: string): never => { console.error(`scripts/fault: ${text}`); process.exit(2); };
+if (base === '') usage('test/fault/campaign.ts is started by it, in namespaces of its own');
+if (![seed, from, to].every(Number.isSafeInteger) || from > to) usage('--seed, --from and --to are whole numbers, --from not after --to');
+const sabotage = values.sabotage === undefined ? undefined : SABOTAGES.find(({ name }) => name === values.sabotage) ?? usage(`no sabotage "${values.sabotage}"; there are: ${SABOTAGES.map(({ name }) => name).join(', ')}`);
+const kinds: readonly FaultKind[] = values.only?.split(',').map((kind) => FAULTS.find((one) => one === kind) ?? usage(`no fault "${kind}"; there are: ${FAULTS.join(', ')}`)) ?? sabotage?.kinds ?? FAULTS;
+
 const began = performance.now();
 const ground = await prepare(mkdtempSync(join(base, 'ground-')), sabotage, process.execPath);
-console.log(`prepared in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+await warmUp(ground);
+console.log(`seed ${String(seed)}, trials ${String(from)} to ${String(to - 1)}; built and warmed up in ${((performance.now() - began) / 1000).toFixed(0)} s${ground.faketime === undefined ? '; no libfaketime on this machine' : ''}`);
 
-const byKind = new Map<FaultKind, { passed: number; failed: number; ms: number }>();
-let next = from, port = 20_000;
-const portOf = (): number => { port = port > 55_000 ? 20_000 : port + 1; return port; };
-await Promise.all(Array.from({ length: Number(values.jobs) }, async () => {
-  while (next < to) {
-    const number = next++, trial = makeTrial(seed, number, sabotage?.kinds ?? kinds), start = performance.now();
-    let findings: Finding[];
-    let seen;
-    try { seen = await runTrial(trial, ground, base, portOf); findings = judge(trial, seen); } catch (error) { findings = [{ kind: 'no end', text: `the trial itself failed: ${String((error as Error).stack)}` }]; }
-    const ms = performance.now() - start, sum = byKind.get(trial.fault) ?? { passed: 0, failed: 0, ms: 0 };
-    byKind.set(trial.fault, { passed: sum.passed + Number(findings.length === 0), failed: sum.failed + Number(findings.length > 0), ms: sum.ms + ms });
-    if (findings.length > 0) console.log(`trial ${String(number)} (${trial.fault}, ${String(trial.hosts.length)} hosts, ${(ms / 1000).toFixed(1)} s):\n${findings.map(({ kind, text }) => `  ${kind}: ${text}`).join('\n')}\n  again: scripts/fault --seed ${String(seed)} --from ${String(number)} --to ${String(number + 1)}`);
-    if (values.keep !== undefined && findings.length > 0) { mkdirSync(values.keep, { recursive: true }); writeFileSync(join(values.keep, `${String(number)}.json`), JSON.stringify({ trial, findings, seen }, null, 1)); }
-  }
+const outcomes: Outcome[] = [];
+let next = from;
+await Promise.all(Array.from({ length: Number(values.jobs) }, async (_, job) => {
+  const fleet = new Fleet(ground, join(base, `f${String(job)}`), 20_000 + 10 * job);
+  for (let number = next++; number < to; number = next++) await one(makeTrial(seed, number, kinds), fleet);
+  await fleet.remove();
 }));
-for (const kind of kinds) { const sum = byKind.get(kind); if (sum !== undefined) console.log(`${kind.padEnd(30)} ${String(sum.passed).padStart(5)} passed ${String(sum.failed).padStart(4)} failed  ${(sum.ms / (sum.passed + sum.failed) / 1000).toFixed(2)} s`); }
-const failed = [...byKind.values()].reduce((sum, one) => sum + one.failed, 0);
-console.log(`${((performance.now() - began) / 1000).toFixed(0)} s, seed ${String(seed)}\n${String(to - from - failed)} passed, ${String(failed)} failed`);
-process.exit(failed === 0 ? 0 : 1);
+console.log(summarize(outcomes, (performance.now() - began) / 1000, { seed, from, to }));
+process.exit(outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1);
+
+async function one(trial: Trial, fleet: Fleet): Promise<void> {
+  const { number, fault } = trial, start = performance.now();
+  let findings: Finding[], seen: unknown;
+  try {
+    const observed = await runTrial(trial, ground, join(base, `c${String(number)}`), fleet);
+    findings = judge(trial, seen = observed);
+  } catch (error) {
+    findings = [{ kind: 'no end', text: `the trial could not be made: ${String((error as Error).stack)}` }];
+  }
+  fleet.tidy(runOf(number));
+  const outcome: Outcome = { seed, number, fault, ms: Math.round(performance.now() - start), findings };
+  outcomes.push(outcome);
+  if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify(outcome)}\n`);
+  if (findings.length === 0) return;
+  console.log(`trial ${String(number)} (${fault}, ${String(trial.hosts.length)} hosts, ${(outcome.ms / 1000).toFixed(1)} s):\n${findings.slice(0, 8).map(({ kind, text }) => `  ${kind}: ${text}`).join('\n')}`);
+  console.log(`  again: scripts/fault --seed ${String(seed)} --from ${String(number)} --to ${String(number + 1)}${values.only === undefined ? '' : ` --only '${values.only}'`}`);
+  if (values.keep !== undefined) {
+    mkdirSync(values.keep, { recursive: true });
+    writeFileSync(join(values.keep, `${String(seed)}-${String(number)}.json`), JSON.stringify({ trial, findings, seen }, null, 1));
+  }
+  await fleet.remove(); // the next trial gets hosts that nothing has happened to
+}
+
+/** A trial without a fault, and agents that end in order: then the compiled code is kept for all that follow. */
+async function warmUp(on: Ground): Promise<void> {
+  const fleet = new Fleet(on, join(base, 'warm'), 19_000), trial = makeTrial(1, 0, ['none']);
+  const findings = judge(trial, await runTrial(trial, on, join(base, 'warming'), fleet));
+  if (sabotage === undefined && findings.length > 0) throw new Error(`a trial without a fault went wrong: ${JSON.stringify(findings)}`);
+  await fleet.end();
+  await fleet.remove();
+}

@@ -1,117 +1,102 @@
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FaultKind, Moment } from './generator.ts';
-import { diskOf, cutTail, type Scene } from './trial.ts';
+import type { FaultKind, Trial } from './generator.ts';
+import type { Scene } from './trial.ts';
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-/** Waits for the moment of the process that is held; false when the run ended before it came. What follows at once happens while it is held. */
-async function moment(scene: Scene, { point, afterMs }: { point: { reached: Promise<void>; release(): void } | undefined; afterMs: number }): Promise<boolean> {
-  if (point === undefined) return false;
-  const came = await Promise.race([point.reached.then(() => true), scene.firstEnd.then(() => false)]);
-  if (came && afterMs > 0) {
-    point.release();
-    await wait(afterMs);
-  }
-  return came;
+/** Whether the fault's moment is a line of the coordinator's journal; else of the agent's. */
+export const isOfCoordinator = (fault: FaultKind): boolean => fault.startsWith('coordinator') || ['disk full on coordinator', 'two coordinators'].includes(fault);
+
+/** Bytes after what was synced are lost, torn, or something else; what was synced stays. */
+function cutTail(journal: string, synced: string, { kept, then }: Trial['tail']): void {
+  if (!existsSync(journal)) return;
+  const size = statSync(journal).size, safe = existsSync(synced) ? Number(readFileSync(synced, 'latin1')) : 0;
+  const left = safe + Math.floor(kept * (size - safe));
+  truncateSync(journal, left);
+  if (then !== 'nothing' && left < size) writeFileSync(journal, then === 'zeros' ? Buffer.alloc(size - left) : '#'.repeat(size - left), { flag: 'a' });
 }
 
-const DISK: Buffer = Buffer.alloc(4096, 1);
 /** Fills a disk to its last byte; resolves with what frees it. */
 function fill(folder: string): () => void {
   const path = join(folder, 'filler');
-  for (const size of [4096, 512, 1]) try { for (;;) writeFileSync(path, DISK.subarray(0, size), { flag: 'a' }); } catch (error) { if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error; }
+  for (const size of [65_536, 4096, 1]) {
+    const block = Buffer.alloc(size, 1);
+    try { for (;;) writeFileSync(path, block, { flag: 'a' }); } catch (error) { if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error; }
+  }
   return () => { rmSync(path); };
 }
 
-/** Does to a trial what its fault says, at its moment. Resolves when all is mended again. */
+/** A second coordinator elsewhere: its own state folder and certificate, the same plan. */
+async function second({ folder, ground, run, begin }: Scene): Promise<void> {
+  const place = join(folder, 'second'), pki = join(place, 'pki'), own = join(ground.pki, 'issued/second');
+  mkdirSync(pki, { recursive: true });
+  for (const file of ['ca.crt', 'operator.crt', 'operator.key']) symlinkSync(join(own, file), join(pki, file));
+  writeFileSync(join(place, 'site.yaml'), readFileSync(join(folder, 'site.yaml')));
+  const name = `${run}-second`;
+  await (await begin(name, ['run', '--plan', join(folder, 'plan.json'), '--run-id', name, '--json', '--patience', '30'], place)).ended;
+}
+
+/** Does to a trial what its fault says, at its moment. Resolves when all is mended again, or the call ended before the moment came. */
 export async function inject(scene: Scene): Promise<void> {
-  const { trial, hosts, proxies, folder, call, losses } = scene, host = hosts.get(trial.host)!, proxy = proxies.get(trial.host)!;
-  const agentAt = ({ afterMs }: Moment): Promise<boolean> => moment(scene, { point: host.point, afterMs });
-  const coordinatorAt = (): Promise<boolean> => moment(scene, { point: call.point, afterMs: trial.moment.afterMs });
-  const lose = async (): Promise<void> => { losses.set(host.name, (losses.get(host.name) ?? 0) + 1); await host.lose(); };
+  const { trial, host, proxy, folder, call, run } = scene, point = isOfCoordinator(trial.fault) ? call.point : host.point;
+  const isThere = async (reached: Promise<void>, afterMs: number): Promise<boolean> => {
+    const came = await Promise.race([reached.then(() => true), call.ended.then(() => false)]);
+    if (came && afterMs > 0 && trial.fault !== 'two coordinators') {
+      point.release();
+      await wait(afterMs);
+    }
+    return came;
+  };
+  if (!await isThere(scene.reached, trial.moment.afterMs)) return;
   const killCoordinator = async (): Promise<void> => { call.kill(); await call.ended; };
+  const meanwhile = async (mended: Promise<void>): Promise<void> => { point.release(); await mended; };
   const acts: Record<FaultKind, () => Promise<void>> = {
-    async 'agent killed'() { if (await agentAt(trial.moment)) await host.kill(); },
+    none: () => meanwhile(Promise.resolve()),
+    'agent killed': () => host.kill(),
     async 'agent killed twice'() {
-      host.next = { ...host.next };
-      if (!await agentAt(trial.moment)) return;
-      const lives = host.lives;
-      host.next = { moment: trial.second };
+      const { lives } = host, again = host.point.arm(trial.second.when === 'b' ? undefined : trial.second);
       await host.kill();
       while (host.lives === lives) await wait(5);
-      // Half of them while it starts, half at a line that the second life writes.
-      if (trial.second.when === 'b') { await wait(trial.second.afterMs); await host.kill(); } else if (await agentAt(trial.second)) await host.kill();
-    },
-    async 'host lost'() { if (await agentAt(trial.moment)) await lose(); },
-    async 'power lost'() {
-      if (!await agentAt(trial.moment)) return;
-      host.whileDown = async () => { cutTail(join(host.folder, 'state/runs', scene.run, 'journal.jsonl'), join(host.folder, 'synced', scene.run), trial.tail); };
-      await lose();
-    },
-    async 'link cut'() {
-      if (!await agentAt(trial.moment)) return;
-      const cut = proxy.cut(trial.cutMs);
-      host.point?.release();
-      await cut;
-    },
-    async 'link silent'() {
-      if (!await agentAt(trial.moment)) return;
-      const silence = proxy.silence(trial.cutMs);
-      host.point?.release();
-      await silence;
-    },
-    async 'link cut, agent killed'() {
-      if (!await agentAt(trial.moment)) return;
-      const cut = proxy.cut(trial.cutMs);
+      // Some while it starts, the others at a line that the second life writes.
+      if (trial.second.when === 'b') await wait(trial.second.afterMs);
+      else if (!await isThere(again, trial.second.afterMs)) return;
       await host.kill();
-      await cut;
     },
-    async 'coordinator killed'() { if (await coordinatorAt()) await killCoordinator(); },
+    'host lost': () => host.lose(),
+    async 'power lost'() {
+      host.whileDown = () => { cutTail(join(host.folder, 'state/runs', run, 'journal.jsonl'), join(host.folder, 'synced', run), trial.tail); };
+      await host.lose();
+    },
+    'link cut': () => meanwhile(proxy.cut(trial.cutMs)),
+    'link silent': () => meanwhile(proxy.silence(trial.cutMs)),
+    async 'link cut, agent killed'() { await Promise.all([proxy.cut(trial.cutMs), host.kill()]); },
+    'coordinator killed': killCoordinator,
     async 'coordinator power lost'() {
-      if (!await coordinatorAt()) return;
       await killCoordinator();
-      cutTail(join(folder, 'state/runs', scene.run, 'journal.jsonl'), join(folder, 'synced', scene.run), trial.tail);
+      cutTail(join(folder, 'state/runs', run, 'journal.jsonl'), join(folder, 'synced', run), trial.tail);
     },
-    async 'coordinator and agent killed'() {
-      if (!await coordinatorAt()) return;
-      await Promise.all([killCoordinator(), host.kill()]);
-    },
+    async 'coordinator and agent killed'() { await Promise.all([killCoordinator(), host.kill()]); },
     async 'disk full on agent'() {
-      if (!await agentAt(trial.moment)) return;
-      const free = fill(diskOf(host.folder));
-      host.point?.release();
-      await Promise.race([wait(trial.cutMs), scene.firstEnd]);
+      const free = fill(join(host.folder, 'state'));
+      await meanwhile(Promise.race([wait(trial.cutMs), call.ended.then(() => undefined)]));
       free();
-      await host.kill(); // what its reason asks for: room, and a restart
+      await host.kill(); // its reason asks for room and a restart
     },
     async 'disk full on coordinator'() {
-      if (!await coordinatorAt()) return;
-      const free = fill(diskOf(folder));
-      call.point.release();
-      await scene.firstEnd;
+      const free = fill(join(folder, 'state'));
+      await meanwhile(call.ended.then(() => undefined));
       free();
     },
     async 'agent clock back'() {
-      if (!await agentAt(trial.moment)) return;
       writeFileSync(join(host.folder, 'clock'), `-${String(trial.cutMs)}`);
-      host.point?.release();
+      point.release();
     },
     async 'agent replaced'() {
-      if (!await agentAt(trial.moment)) return;
-      host.next = { other: true };
+      host.other = true;
       await host.kill();
     },
-    async 'two coordinators'() {
-      if (!await agentAt(trial.moment)) return;
-      const second = join(folder, 'second'), pki = join(second, 'pki'), own = join(scene.ground.pki, 'issued/second');
-      mkdirSync(pki, { recursive: true });
-      for (const file of ['ca.crt', 'operator.crt', 'operator.key']) symlinkSync(join(own, file), join(pki, file));
-      writeFileSync(join(second, 'site.yaml'), readFileSync(join(folder, 'site.yaml')));
-      host.point?.release();
-      const other = await scene.begin('second', ['run', '--plan', join(folder, 'plan.json'), '--run-id', 'second', '--json'], second);
-      await other.ended;
-    },
+    async 'two coordinators'() { await second(scene); point.release(); }, // the first is held meanwhile, its hosts go on
   };
   await acts[trial.fault]();
 }

@@ -6,7 +6,8 @@ export const FAULTS = [
   'coordinator killed', 'coordinator power lost', 'coordinator and agent killed', 'disk full on agent', 'disk full on coordinator',
   'agent clock back', 'agent replaced', 'two coordinators',
 ] as const;
-export type FaultKind = (typeof FAULTS)[number];
+/** `none` is not drawn: the campaign warms up with it. */
+export type FaultKind = (typeof FAULTS)[number] | 'none';
 
 /** A moment of one process: the line of its journal, counted from its start; before it is written, when it is written, when it is synced; and a while later. */
 export interface Moment { line: number; when: 'b' | 'w' | 's'; afterMs: number }

@@ -12,7 +12,9 @@ export interface Ground {
   bundle: string; otherBundle: string;
   /** faultpoint.c, compiled; libfaketime where the machine has it. */
   library: string; faketime: string | undefined;
-  cache: string; pki: string; catalogueDigest: string;
+  /** Compiled code, for all agents and for all coordinators. */
+  cache: { agent: string; coordinator: string };
+  pki: string; catalogueDigest: string;
 }
 
 /**
@@ -38,13 +40,13 @@ export interface FaultHost {
   begin(trial: Trial): Promise<void>;
   /** Resolves when the agent listens. */
   up(): Promise<void>;
-  kill(): Promise<void>;
+  kill(signal?: NodeJS.Signals): Promise<void>;
   /** PID 1 is killed, and with it every process of the host; it boots anew. */
   lose(): Promise<void>;
   remove(): Promise<void>;
 }
 
-const killNow = (pid: number | undefined): void => { if (pid !== undefined && pid > 1) try { process.kill(pid, 'SIGKILL'); } catch { /* gone by itself */ } };
+const killNow = (pid: number | undefined, signal: NodeJS.Signals = 'SIGKILL'): void => { if (pid !== undefined && pid > 1) try { process.kill(pid, signal); } catch { /* gone by itself */ } };
 const childOf = (pid: number | undefined): number | undefined => {
   try { return Number(readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'latin1').trim().split(' ')[0]) || undefined; } catch { return undefined; }
 };
@@ -74,7 +76,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     const out = openSync(log, 'w'), said = (): string => readFileSync(log, 'utf8');
     caused = false;
     const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, host.other ? ground.otherBundle : ground.bundle, 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
-      { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: ground.cache, ...host.point.environment, ...faked } });
+      { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: ground.cache.agent, ...host.point.environment, ...faked } });
     closeSync(out);
     host.lives += 1;
     while (!isOver(child) && !/listening on port \d+\npolicy: .*\n/.test(said())) await wait(10);
@@ -118,10 +120,10 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
       alive ??= keepUp();
       await Promise.race([alive, (async () => { while (!listening) await wait(5); })()]);
     },
-    async kill() {
+    async kill(signal) {
       if (agent === undefined || isOver(agent)) return;
       caused = true;
-      killNow(childOf(agent.pid) ?? agent.pid);
+      killNow(childOf(agent.pid) ?? agent.pid, signal);
       await ended(agent);
     },
     async lose() {

@@ -83,14 +83,14 @@ function judgeHost(trial: Trial, host: Observed['hosts'][number], run: string, r
     const result = resultOf.get(step.id), own = events.filter((event) => event.step === step.id);
     const changes = step.acts.length > 0 || step.file !== undefined;
     const intents = own.filter((event) => event.kind === 'checked' && event.satisfied === false);
-    if (complete && result?.result !== (changes ? 'changed' : 'unchanged')) find('contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
+    if (complete && result?.result !== (changes ? 'changed' : 'unchanged')) find(changes && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
     if (step.acts.some((act) => counted.has(act)) && possible.get(step.acts[0]!) === 1 && intents.length === 0) find('effect nobody told', `${step.id} acted, and its journal has no intent`);
     if (step.packages !== undefined) {
       const begun = host.transactions.filter((line) => line.split(' ').some((word) => step.packages!.includes(word))).length;
       if (begun > 1 + host.losses) find('double effect', `${String(begun)} transactions for ${step.packages.join(' ')}, and the host was lost ${String(host.losses)} times`);
     }
     if (step.file !== undefined) {
-      const writes = host.writes[step.file.slice('/mnt/etc/'.length)] ?? 0;
+      const writes = host.writes[step.file.slice(step.file.lastIndexOf('/') + 1)] ?? 0;
       if (writes > 1) find('double effect', `${step.file} was put in place ${String(writes)} times`);
       if (isDone(step) && writes < 1) find('lost effect', `${step.file} was not put in place`);
     }
@@ -116,7 +116,7 @@ function judgeLock(trial: Trial, seen: Observed, find: (kind: Finding['kind'], t
   for (const call of seen.calls.filter(({ run }) => run !== seen.run)) {
     if (call.exit !== 9) find('lock', `the second coordinator ended with ${String(call.exit)}: ${call.err.trim()}`);
     else if (!call.err.includes(`held by run ${seen.run}`)) find('lock', `the second coordinator was not told who holds the hosts: ${call.err.trim()}`);
-    for (const host of seen.hosts) if (host.journals[call.run] !== undefined) find('lock', `${host.name} has a journal of the second coordinator's run`);
+    for (const host of seen.hosts) if ((host.journals[call.run] ?? '') !== '') find('lock', `${host.name} has lines in a journal of the second coordinator's run`);
   }
   void trial;
 }

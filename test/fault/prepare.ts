@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { catalogueDigest } from '../../agent/operations/catalogue.ts';
@@ -36,15 +36,12 @@ async function bundle(outfile: string, changes: readonly Sabotage['changes'][num
 
 /** Builds the product, certificates and faultpoint.so under `folder`; takes some seconds. */
 export async function prepare(folder: string, sabotage: Sabotage | undefined, node: string): Promise<Ground> {
-  const changes = sabotage?.changes ?? [], library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), cache = join(folder, 'cache'), faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
-  mkdirSync(cache, { recursive: true });
+  const changes = sabotage?.changes ?? [], library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), cache = { agent: join(folder, 'cache-agent'), coordinator: join(folder, 'cache-coordinator') }, faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
   const { version } = JSON.parse(readFileSync(join(root, 'generated/version.json'), 'utf8')) as { version: string };
   const [own, other] = await Promise.all([bundle(join(folder, 'tandem.cjs'), changes), bundle(join(folder, 'other.cjs'), [...changes, { file: 'generated/version.json', line: `"${version}"`, by: `"${version}-other"` }])]);
   execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'faultpoint.c'), '-ldl']);
   await initPki(pki, 'fault', Date.now());
   for (const name of HOST_NAMES) await issueFor(pki, 'agent', name, [], Date.now());
   await issueFor(pki, 'operator', 'second', [], Date.now());
-  // Compiled code is kept for all processes of the campaign.
-  for (const file of [own, other]) for (const argv of [['agent', 'serve', '--help'], ['run', '--help']]) execFileSync(node, [file, ...argv], { env: { NODE_COMPILE_CACHE: cache }, stdio: 'ignore' });
   return { node, bundle: own, otherBundle: other, library, faketime: existsSync(faketime) ? faketime : undefined, cache, pki, catalogueDigest: catalogueDigest() };
 }

@@ -14,12 +14,12 @@ export const SABOTAGES: Sabotage[] = [
   {
     name: 'no journal before apply',
     changes: [{ file: 'agent/perform.ts', line: "  emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });\n  if (before.satisfied && work.earlier", by: '  if (before.satisfied && work.earlier' }],
-    kinds: ['agent killed', 'host lost'], finds: ['contradiction', 'lost effect', 'effect nobody told'],
+    kinds: ['agent killed', 'host lost'], finds: ['lost result'],
   },
   {
     name: 'no deduplication',
     changes: [{ file: 'agent/dispatcher.ts', line: 'if (trace === undefined) {', by: 'if (trace === undefined || trace.finished !== undefined) {' }],
-    kinds: ['link silent', 'link cut'], finds: ['double effect'],
+    kinds: ['link silent'], finds: ['double effect'],
   },
   {
     name: 'no lock',
@@ -29,6 +29,6 @@ export const SABOTAGES: Sabotage[] = [
   {
     name: 'no fdatasync',
     changes: [{ file: 'proto/journal.ts', line: 'if (sync) fdatasyncSync(this.#fd);', by: '' }],
-    kinds: ['power lost'], finds: ['contradiction', 'lost effect', 'double effect'],
+    kinds: ['power lost'], finds: ['lost result'],
   },
 ];

@@ -28,7 +28,7 @@ export function makeSteps(random: Random, count: number, trial: string): { steps
   };
   const anyUnit = (active: boolean): string => {
     const fit = [...units].filter(([, unit]) => unit.active === active).map(([name]) => name);
-    return fit.length === 0 || random.chance(0.3) ? newUnit(active) : random.pick(fit);
+    return fit.length === 0 || random.chance(0.1) ? newUnit(active) : random.pick(fit);
   };
   const running = (names: string[], enabled: boolean): Omit<TrialStep, 'id'> => {
     const states = names.map((name) => units.get(name)!);

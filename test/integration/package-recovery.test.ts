@@ -54,7 +54,7 @@ const log = async (): Promise<string[]> => (await sh('cat /root/slow.log')).spli
 const reached = async (line: string): Promise<void> => { await until(line, async () => (await log()).includes(line)); };
 const journal = async (id: string): Promise<Event[]> => (await sh(`cat /var/lib/tandem/runs/${id}/journal.jsonl`)).split('\n').map((line) => (JSON.parse(line) as { at: Event }).at);
 const yums = (events: Event[]): string[] => events.flatMap((event) => (event.kind === 'spawned' && event.pid !== 0 ? [event.argv.join(' ')] : []));
-const step = async (id: string): Promise<{ result: string; code?: string; reason: string }> => (await site.report(id)).hosts[0]!.steps[0]! as never;
+const step = async (id: string): Promise<unknown> => (await site.report(id)).hosts[0]!.steps[0];
 /** Kills yum, which is not the leader of its session. */
 const killYum = "kill -9 $(pgrep -f '^/usr/bin/python3 /usr/bin/yum')";
 
@@ -101,7 +101,7 @@ describe('yum outlives the agent', () => {
     const events = await journal('failing');
     expect(yums(events)).toEqual(['yum -y install slow-c']);
     expect(events.find(({ kind }) => kind === 'finished')).toMatchObject({ failure: { exitCode: 1, stderrTail: expect.stringContaining('slow-a') as string } });
-    expect((await log()).filter((line) => line.startsWith('pre '))).toEqual(['pre a 1 1']);
+    expect((await log()).filter((line) => line.startsWith('pre ')), 'each tried once; dnf goes on without the one that failed').toEqual(['pre a 1 1', 'pre b 1 1', 'pre c 1 1']);
   });
 });
 
@@ -147,7 +147,7 @@ describe('a package transaction is broken in the middle', () => {
     await lab.kill(id, host);
     site.anew(host);
     await sh('rm -f /root/hold-preun-b');
-    expect((await run.ended).code).toBe(0);
+    await run.ended;
     expect(await step('updating')).toMatchObject({ result: 'changed' });
     expect(yums(await journal('updating'))).toEqual(['yum -y install slow-a-2 slow-b-2 slow-c-2', 'yum -y remove --duplicates', expect.stringMatching(/^yum -y reinstall slow-c/)]);
     await whole('2');
@@ -161,7 +161,7 @@ describe('a package transaction is broken in the middle', () => {
     await sh(`${killYum}; rm /root/hold-post-b; touch /root/fail-preun-b`);
     await run.ended;
     await (await begin('new', 'stuck-2')).ended;
-    expect(await step('stuck-2')).toMatchObject({ result: 'failed', code: 'command_failed', reason: expect.stringMatching(/rpm -e .*yum -y install slow-c.*broken in the middle; installed, perhaps not wholly: slow-a-1-1\.noarch, slow-b-1-1\.noarch; not installed: slow-c-1-1\.noarch; look with: yum history info last/) as string });
+    expect(await step('stuck-2')).toMatchObject({ result: 'failed', code: 'command_failed', reason: expect.stringMatching(/^rpm -e .*slow-b-1-1\.noarch: erase failed; .*yum -y install slow-c.*broken in the middle; installed, perhaps not wholly: slow-b-1-1\.noarch; not installed: slow-a-1-1\.noarch, slow-c-1-1\.noarch; look with: yum history info last/) as string });
   });
 
   test("another's is left alone, and told before anything is begun", async () => {

@@ -1,0 +1,30 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import { spawn } from 'node:child_process';
+import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Link } from '../../coordinator/link.ts';
+import { commandId } from '../../proto/command.ts';
+import { agentService } from '../../proto/wire.ts';
+const [slowToo, lines] = [process.argv[2] === 'slow', Number(process.argv[3])];
+const folder = mkdtempSync('/dev/shm/bd-exp/');
+const child = spawn(process.execPath, [join(import.meta.dirname, 'bounded-agent.ts'), folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+let said = '';
+const told: any = await new Promise((resolve) => child.stdout!.on('data', (p) => { said += p; if (said.endsWith('\n')) resolve(JSON.parse(said)); }));
+const id = { ca: Buffer.from(told.ca), certificate: Buffer.from(told.certificate), key: Buffer.from(told.key) };
+const agent = new Link({ host: 'h1', address: '127.0.0.1', port: told.port }, id);
+const fence = Number((await agent.call('AcquireLease', { runId: 'r1', owner: 'ann', ttlS: 600 }))['fence']);
+const key = { run: 'r1', planDigest: 'd', step: 'T1', host: 'h1', mode: 'apply' as const, attempt: 1 };
+const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024;
+let most = rss(); const idle = most; setInterval(() => { most = Math.max(most, rss()); }, 50).unref();
+const t = performance.now();
+const w = agent.execute([{ ...key, id: commandId(key), batch: 'b', operation: 'talk.done', args: { lines, length: 100_000 }, timeoutS: 120, fence, secrets: {} } as any], 0, () => undefined);
+await new Promise((r) => setTimeout(r, 1000));
+if (slowToo) {
+  const slow = new Client(`127.0.0.1:${told.port}`, credentials.createSsl(id.ca, id.key, id.certificate), { 'grpc.ssl_target_name_override': 'h1', 'grpc.default_authority': 'h1', 'grpc.use_local_subchannel_pool': 1 });
+  const { path, requestSerialize, responseDeserialize } = agentService['Attach']!;
+  const reader = slow.makeServerStreamRequest(path, requestSerialize as any, responseDeserialize as any, { runId: 'r1', fromSeq: 1 });
+  reader.on('error', () => 0); reader.pause();
+}
+await w;
+console.log(slowToo, lines, `idle ${idle.toFixed(0)} most ${most.toFixed(0)} after ${rss().toFixed(0)} in ${((performance.now() - t) / 1000).toFixed(1)} s`);
+child.kill('SIGKILL'); rmSync(folder, { recursive: true }); process.exit(0);
