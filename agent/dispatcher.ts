@@ -14,6 +14,11 @@ import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } f
 /** A command that cannot be taken at all; nothing is journaled for it. */
 export class Refused extends Error {}
 
+/** Run ids name folders. Throws Refused. */
+export function checkRunId(id: string): void {
+  if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
+}
+
 /** Everything one command needs to be carried out. */
 export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; /** For revert: those of later attempts. */ laterFolders: string[]; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[]; /** Waits so long for a confirmation over a new connection. */ confirmation: (forMs: number) => Promise<boolean> }
 /** Carries one command out on the machine (worker.ts). Throws StepError. */
@@ -80,7 +85,7 @@ export class Dispatcher {
   get busy(): boolean { return this.#inHand !== undefined || this.#queue.length > 0; }
 
   run(id: string): RunLog {
-    if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
+    checkRunId(id);
     let log = this.#runs.get(id);
     if (log === undefined) {
       try {

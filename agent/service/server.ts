@@ -3,7 +3,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Json } from '../../proto/events.ts';
 import { agentService, healthService, MAX_MESSAGE_BYTES } from '../../proto/wire.ts';
-import type { Dispatcher } from '../dispatcher.ts';
+import { checkRunId, type Dispatcher } from '../dispatcher.ts';
 import { exchangeHeads } from '../heads.ts';
 import type { Health } from '../health/health.ts';
 import type { LeaseKeeper } from '../lease.ts';
@@ -50,7 +50,7 @@ function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedService
     }),
     Stop: unary(gate, 'Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
     AcquireLease: unary(gate, 'AcquireLease', (request) => {
-      dispatcher.run(String(request['runId'])); // refuses a run id that is not one
+      checkRunId(String(request['runId'])); // and no more: who asks in vain leaves nothing here
       const { granted, lease } = leases.acquire({ run: String(request['runId']), owner: String(request['owner']), ttlS: Math.min(Number(request['ttlS']) || 60, 86_400), takeOver: Boolean(request['takeOver']), fence: Number(request['fence']) });
       return { granted, fence: granted ? lease.fence : 0, holderOwner: lease.owner, holderRunId: lease.run, expiresMs: lease.expiresMs };
     }),
