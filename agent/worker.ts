@@ -45,8 +45,9 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
       emit({ kind: 'output', stream: 'stdout', text: ended.stdout });
       if (earlier !== undefined) earlier.failed = failureOf(ended, (text) => scrubber.text(text));
     }
-    // What a killed agent left running of a step that may be killed must not work beside the next try.
-    if (trace?.checked !== undefined && operation.mayKill) await endMarked(command.id);
+    // What a killed agent left running of a step that may be killed must not work beside the next try. A change that waits to be
+    // confirmed sees to its own: what it started may be what keeps the host connected.
+    if (trace?.checked !== undefined && trace.armed === undefined && operation.mayKill) await endMarked(command.id);
     let untilMs = operation.mayKill ? monotonicMs() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
     const telling: Emit = (event) => {
       // What follows any other event may be a change; a dry run makes none.

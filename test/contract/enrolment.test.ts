@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { hostKey } from '../../agent/enrolment/key.ts';
 import { selfSigned } from '../../agent/enrolment/request.ts';
 import { pinnedPeer } from '../../coordinator/enrolment-link.ts';
@@ -17,6 +17,9 @@ import { codeOf, codeText, proofOf, type Code } from '../../proto/enrolment.ts';
 import { enrolmentService } from '../../proto/wire.ts';
 import { siteHere, type SiteHere } from './command-line.ts';
 import { between, dialAt, forward, startUnenrolled, type HostHere } from './unenrolled.ts';
+
+// Several agents are started in turn, and one test waits for an answer that never comes.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
 
 let host: HostHere, site: SiteHere, pki: string;
 
