@@ -3,9 +3,10 @@ import type { Event, Finished, Json, Mode } from '../proto/events.ts';
 import { catchUp } from './catch-up.ts';
 import { confirmAnew, confirmWithinS } from './confirm.ts';
 import { Leases } from './leases.ts';
-import { AgentRefused, type Link } from './link.ts';
+import { AgentRefused, type Identity, type Link } from './link.ts';
 import type { Plan, PlanStep } from './plan-format.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
+import { Witness } from './witness.ts';
 
 export interface RunSettings {
   run: string;
@@ -14,6 +15,8 @@ export interface RunSettings {
   attempt: number;
   /** Name written into the lease and the journal. */
   by: string;
+  /** Signs this side's chain heads. */
+  own: Identity;
   /** Seconds for which a broken link is dialled again before its host counts as unreachable. */
   patienceS: number;
   /** Takes over a lease that has lapsed: its coordinator is gone. One that still holds is never taken. */
@@ -49,14 +52,17 @@ export class Hosts {
   readonly #confirming: Promise<void>[] = [];
   readonly #ended = new Set<string>();
   readonly #seen = new Map<string, Set<number>>();
+  readonly #witness: Witness;
   #detached = false;
 
-  constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: HostWatcher) {
+  /** `records`: what the run has on record from earlier attempts. */
+  constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: HostWatcher, records: readonly RunRecord[]) {
     this.settings = settings;
     this.#plan = plan;
     this.#links = links;
     this.#store = store;
     this.#watcher = watcher;
+    this.#witness = new Witness(settings.run, settings.own, store, records);
     this.#leases = new Leases(settings, plan.hosts.map(({ name }) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
   }
 
@@ -80,6 +86,7 @@ export class Hosts {
     await Promise.all(this.#confirming);
     await this.#leases.release();
     this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: end.code, reason: end.reason });
+    await this.witness(this.#plan.hosts.map(({ name }) => name));
     return end.code;
   }
 
@@ -117,6 +124,15 @@ export class Hosts {
     return { id: commandId({ run, planDigest, step: step.id, host, mode, attempt }), run, planDigest, step: step.id, batch: `${batch}/${String(attempt)}`, attempt, operation: step.operation, args: step.args, timeoutS: step.timeoutS, mode, fence: this.#leases.fence(host), secrets };
   }
 
+  /** Each of these hosts and this side keep the other's signed head of the record so far (docs/audit.md); what hinders it is noted. */
+  async witness(hosts: readonly string[]): Promise<void> {
+    if (this.settings.mode === 'check') return;
+    await Promise.all(hosts.map(async (host) => {
+      const trouble = await this.#witness.exchange(host, this.link(host), (event) => { this.#hear(host, event); });
+      if (trouble !== undefined && !this.#detached) this.note(host, trouble);
+    }));
+  }
+
   #hear(host: string, event: Event): void {
     if (this.#detached) return;
     if (event.kind === 'finished') this.#ended.add(event.command);
@@ -126,6 +142,7 @@ export class Hosts {
     if (seen.has(event.seq)) return;
     seen.add(event.seq);
     this.#store.append({ type: 'event', host, event });
+    this.#witness.hear(host, event);
     if (event.kind === 'awaiting') this.#confirm(host, event);
     this.#watcher.onEvent(host, event);
   }

@@ -38,7 +38,7 @@ export class Reversal {
     this.#to = to;
     this.#watcher = watcher;
     this.#records = records;
-    this.#hosts = new Hosts(plan, settings, links, store, watcher);
+    this.#hosts = new Hosts(plan, settings, links, store, watcher, records);
   }
 
   /** Resolves with the exit code: rolled back, or not all the way. Throws Locked, Unreachable, AgentRefused before any work. */

@@ -24,7 +24,7 @@ export class Run {
     this.#plan = plan;
     this.#watcher = watcher;
     this.#records = records;
-    this.#hosts = new Hosts(plan, settings, links, store, watcher);
+    this.#hosts = new Hosts(plan, settings, links, store, watcher, records);
   }
 
   /** Resolves with the exit code; every result is in the store by then. Throws Locked, Unreachable, AgentRefused before any work. */
@@ -35,6 +35,7 @@ export class Run {
         if (this.#stopReason !== undefined || (this.#applies && this.#ends.size > 0 && !withinBudget(stage, this.#ends.size))) break;
         this.#watcher.onStage(stage);
         await this.#stage(stage);
+        await this.#hosts.witness(stage.hosts.map(({ host }) => host).filter((host) => !this.#ends.has(host)));
       }
       return this.#ends.verdict(this.#stopReason);
     });

@@ -42,13 +42,19 @@ export function openLine<T>(bytes: Buffer): (Line<T> & { hash: string }) | undef
   try { return { ...(JSON.parse(`${bytes.toString('utf8', 0, cut)}}`) as Line<T>), hash }; } catch { return undefined; }
 }
 
-/** The place of every so manieth line is kept, so that to read some costs no more than to read these. */
-const BLOCK = 64;
+/** The place of a line now and then is kept, so that to read some costs no more than to read these: after so many lines, or bytes. */
+const BLOCK = 64, BLOCK_BYTES = 64 * 1024;
+/** Where the line after the first `n` begins. */
+interface Block { n: number; at: number }
+function noteBlock(blocks: Block[], n: number, at: number): void {
+  const last = blocks.at(-1);
+  if (last === undefined || n - last.n >= BLOCK || at - last.at >= BLOCK_BYTES) blocks.push({ n, at });
+}
 
 /** Reads a journal without opening it for writing. A torn last line is left out and counted, never an error. */
-export function readJournal<T>(path: string): { records: T[]; head: string; goodBytes: number; tornBytes: number; blocks: number[] } {
+export function readJournal<T>(path: string): { records: T[]; head: string; goodBytes: number; tornBytes: number; blocks: Block[] } {
   const bytes = readFileSync(path);
-  const records: T[] = [], blocks: number[] = [];
+  const records: T[] = [], blocks: Block[] = [];
   let head = GENESIS, at = 0;
   while (at < bytes.length) {
     const end = bytes.indexOf(10, at);
@@ -58,7 +64,7 @@ export function readJournal<T>(path: string): { records: T[]; head: string; good
       break;
     }
     if (line.prev !== head || line.n !== records.length + 1) throw new JournalCorrupt(path, records.length + 1, 'the line does not follow the one before');
-    if (records.length % BLOCK === 0) blocks.push(at);
+    noteBlock(blocks, records.length, at);
     records.push(line.at);
     head = line.hash;
     at = end + 1;
@@ -78,7 +84,7 @@ export class Journal<T> {
   #n: number;
   #head: string;
   #size: number;
-  readonly #blocks: number[];
+  readonly #blocks: Block[];
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -116,7 +122,7 @@ export class Journal<T> {
       ftruncateSync(this.#fd, this.#size);
       throw new JournalFull(this.path, error as Error);
     }
-    if (this.#n % BLOCK === 0) this.#blocks.push(this.#size);
+    noteBlock(this.#blocks, this.#n, this.#size);
     this.#n += 1;
     this.#size += bytes.length;
     this.#head = hash;
@@ -124,12 +130,12 @@ export class Journal<T> {
 
   /** Some of the records from the given number on (1 is the first), from the disk: one at least where there is one. Throws JournalCorrupt. */
   some(from: number): T[] {
-    const block = Math.floor((from - 1) / BLOCK), begin = this.#blocks[block];
-    if (begin === undefined || from > this.#n) return [];
-    const bytes = Buffer.alloc((this.#blocks[block + 1] ?? this.#size) - begin);
-    for (let done = 0, got = 1; done < bytes.length && got > 0; done += got) got = readSync(this.#fd, bytes, done, bytes.length - done, begin + done);
+    const index = this.#blockOf(from - 1), block = this.#blocks[index];
+    if (block === undefined || from > this.#n) return [];
+    const bytes = Buffer.alloc((this.#blocks[index + 1]?.at ?? this.#size) - block.at);
+    for (let done = 0, got = 1; done < bytes.length && got > 0; done += got) got = readSync(this.#fd, bytes, done, bytes.length - done, block.at + done);
     const records: T[] = [];
-    for (let at = 0, n = block * BLOCK + 1; at < bytes.length; n += 1) {
+    for (let at = 0, n = block.n + 1; at < bytes.length; n += 1) {
       const end = bytes.indexOf(10, at), line = openLine<T>(bytes.subarray(at, end < 0 ? bytes.length : end));
       if (line?.n !== n) throw new JournalCorrupt(this.path, n, 'the line does not match its own hash');
       if (n >= from) records.push(line.at);
@@ -141,6 +147,16 @@ export class Journal<T> {
   /** Puts on disk what was appended without. Throws JournalFull. */
   sync(): void {
     try { fdatasyncSync(this.#fd); } catch (error) { throw new JournalFull(this.path, error as Error); }
+  }
+
+  /** Index of the last block that begins at or before this line, counted from 0. */
+  #blockOf(line: number): number {
+    let low = 0, high = this.#blocks.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.#blocks[middle]?.n ?? 0) <= line) low = middle; else high = middle - 1;
+    }
+    return low;
   }
 
   close(): void { closeSync(this.#fd); }

@@ -99,6 +99,8 @@ export interface Host extends Probe {
   restore(path: string): Promise<void>;
   /** A private folder of this step that survives restarts: dumps, staged trees. */
   stepFolder(): Promise<string>;
+  /** A file of that folder as text, and for `revert` those of later attempts after it; [] where no attempt has one. */
+  noted(name: string): Promise<string[]>;
   progress(text: string): void;
 }
 

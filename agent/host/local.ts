@@ -117,6 +117,10 @@ export function openHost(step: StepContext): Host {
       await mkdir(step.folder, { recursive: true, mode: 0o700 });
       return step.folder;
     },
+    async noted(name) {
+      const texts = await Promise.all([step.folder, ...step.laterFolders ?? []].map((folder) => readFile(join(folder, name))));
+      return texts.filter((text) => text !== undefined);
+    },
     progress(text) { step.emit({ kind: 'progress', text }); },
   };
 }

@@ -70,8 +70,10 @@ export const backupRestored = operation({
 /** What stood at a path before: null for nothing. Content of files and links is kept by Host.save. */
 type Before = { type: FileStat['type']; mode: number; uid: number; gid: number } | null;
 const before = (stat: FileStat | undefined): Before => (stat === undefined ? null : { type: stat.type, mode: stat.mode, uid: stat.uid, gid: stat.gid });
-const recordPath = async (host: Host): Promise<string> => `${await host.stepFolder()}/restored.json`;
-const readRecord = async (host: Host): Promise<Record<string, Before>> => JSON.parse(await host.readFile(await recordPath(host)) ?? '{}') as Record<string, Before>;
+const RECORD = 'restored.json';
+const recordPath = async (host: Host): Promise<string> => `${await host.stepFolder()}/${RECORD}`;
+/** What was at a path before the first attempt that touched it. */
+const readRecord = async (host: Host): Promise<Record<string, Before>> => Object.assign({}, ...(await host.noted(RECORD)).reverse().map((text) => JSON.parse(text) as Record<string, Before>)) as Record<string, Before>;
 const folderOf = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));
 const staged = (path: string): string => `${folderOf(path).replace(/\/$/, '')}/.tandem-${savedName(path).slice(0, 12)}`;
 

@@ -54,7 +54,7 @@ export const databaseDumped = operation({
     await host.writeFile(recordOf(a.to), `${JSON.stringify(record, undefined, 1)}\n`, { mode: 0o600 });
   },
   async revert(host, a) {
-    const noted = await host.readFile(await noteOf(host));
+    const [noted] = await host.noted(NOTE);
     if (noted === undefined) return; // begun, and no dump was put in place
     const { former } = JSON.parse(noted) as { former: boolean };
     for (const path of [a.to, recordOf(a.to)]) {
@@ -70,7 +70,8 @@ export const databaseDumped = operation({
   },
 });
 
-const noteOf = async (host: Host): Promise<string> => `${await host.stepFolder()}/former-dump.json`;
+const NOTE = 'former-dump.json';
+const noteOf = async (host: Host): Promise<string> => `${await host.stepFolder()}/${NOTE}`;
 
 /** The dump that stands where the new one goes, put aside for `revert`; once for a step, however often it is begun. */
 async function keepFormer(host: Host, a: Args): Promise<void> {

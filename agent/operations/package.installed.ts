@@ -61,7 +61,7 @@ export const packageInstalled = operation({
     const now = await readAllPackages(host);
     const replaced = a.names.filter((name) => (before[name] ?? []).length > 0 && now.some((one) => one.name === name && !(before[name] ?? []).includes(evr(one))));
     if (replaced.length > 0) throw new StepError('precondition_failed', `${replaced.join(', ')} replaced an older version; this step does not go back to it`);
-    const kept = (await host.readFile(`${await host.stepFolder()}/packages-before`))?.split('\n');
+    const kept = (await host.noted('packages-before'))[0]?.split('\n');
     const brought = now.filter((one) => a.names.includes(one.name) && (before[one.name] ?? []).length === 0);
     if (brought.length === 0) return; // begun, and nothing of it is there
     if (kept === undefined) throw new StepError('precondition_failed', 'this step kept no list of what was installed before it');

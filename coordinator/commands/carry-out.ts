@@ -66,7 +66,7 @@ export async function conduct(context: Context, { run, plan, records }: Pick<Kep
   try {
     const code = await withLinks(plan.hosts, own, async (links) => {
       const progress = watchRun(plan, mode, json === true ? process.stderr : process.stdout);
-      const settings: RunSettings = { run, mode, attempt, by: owner(), patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
+      const settings: RunSettings = { run, mode, attempt, by: owner(), own, patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
       const conducted = make(settings, links, writer, progress);
       const release = onInterrupt(context, conducted, run);
       try { return await conducted.carryOut(); } catch (error) {

@@ -12,7 +12,7 @@ import { agentService, MAX_MESSAGE_BYTES } from '../../proto/wire.ts';
 import { siteHere } from './command-line.ts';
 
 /** What one host does must not fill its agent, its disk or its coordinator: on a real agent in a process of its own. */
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
 /** Above what the agent has when idle. Node gives memory back late: a bound for "does not grow with the flood", no measurement. */
 /** The whole coordinator with a plan, a record and a report of 10,000 steps in its hands. */
 const COORDINATOR_MB = 600;
@@ -86,21 +86,27 @@ function sizeBelow(path: string): number {
 test('a coordinator that reads slowly holds up neither the work nor memory, and then gets every event', async () => {
   await lease('r1');
   const slow = new Client(`127.0.0.1:${String(port)}`, credentials.createSsl(identity.ca, identity.key, identity.certificate), { 'grpc.ssl_target_name_override': 'h1', 'grpc.default_authority': 'h1', 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.use_local_subchannel_pool': 1 });
-  const working = agent.execute([command('r1', 'T1', 'talk.done', { lines: 2000, length: 100_000 })], 0, () => undefined);
-  await expect.poll(() => existsSync(journal('r1')) && statSync(journal('r1')).size > 1000).toBe(true);
+  // As much is told to one who reads: what that takes, garbage mostly, is no measure for the slow one.
+  await agent.execute([command('r1', 'T1', 'talk.done', { lines: 1000, length: 100_000 })], 0, () => undefined);
+  const busyMb = mostMb, told = statSync(journal('r1')).size;
+  const working = agent.execute([command('r1', 'T2', 'talk.done', { lines: 2000, length: 100_000 })], 0, () => undefined);
+  await expect.poll(() => statSync(journal('r1')).size > told).toBe(true);
   const { path, requestSerialize, responseDeserialize } = agentService['Attach']!;
   const reader = slow.makeServerStreamRequest(path, requestSerialize as (value: unknown) => Buffer, responseDeserialize as (bytes: Buffer) => { event: { seq: number } }, { runId: 'r1', fromSeq: 1 });
+  const over = new Promise((resolve, reject) => { reader.on('end', resolve).on('error', reject); });
+  over.catch(() => undefined); // told below, once it is waited for
   reader.pause();
-  await working; // 200 MB were told, and nobody read them on that stream
-  console.log(`slow reader: ${mostMb.toFixed(0)} MB at most, ${idleMb.toFixed(0)} MB idle; journal ${(statSync(journal('r1')).size / MEGABYTE).toFixed(0)} MB`);
-  expect(mostMb - idleMb, 'MB above idle').toBeLessThan(MOST_MB);
+  await working; // 300 MB were told, and nobody read them on that stream
+  console.log(`slow reader: ${mostMb.toFixed(0)} MB at most, ${busyMb.toFixed(0)} MB with the fast one alone, ${idleMb.toFixed(0)} MB idle; journal ${(statSync(journal('r1')).size / MEGABYTE).toFixed(0)} MB`);
+  expect(mostMb - busyMb, 'MB more for 300 MB that nobody reads').toBeLessThan(MOST_MB);
   const seen: number[] = [];
   reader.on('data', ({ event }: { event: { seq: number } }) => { seen.push(event.seq); });
-  await new Promise((resolve, reject) => { reader.on('end', resolve).on('error', reject); reader.resume(); });
+  reader.resume();
+  await over;
   slow.close();
-  expect(seen.length).toBeGreaterThan(2000);
+  expect(seen.length).toBeGreaterThan(3000);
   expect(seen).toEqual(seen.map((_, at) => at + 1));
-  expect(mostMb - idleMb, 'MB above idle, while all is read').toBeLessThan(MOST_MB);
+  expect(mostMb - busyMb, 'MB more while all is read').toBeLessThan(MOST_MB);
 });
 
 test('10,000 steps of one plan on one host, through the coordinator', async () => {

@@ -31,12 +31,12 @@ test('a step whose need on another host failed is not started, nor is what follo
   };
   const records: RunRecord[] = [];
   const links = new Map(agents.map((agent, at) => [`h${String(at + 1)}`, agent.link()]));
-  const settings = { run: 'r1', mode: 'apply' as const, attempt: 1, by: 'ann', patienceS: 1, takeOver: false, readSecret: () => '' };
+  const settings = { run: 'r1', mode: 'apply' as const, attempt: 1, by: 'ann', own: agents[0].identity('operator'), patienceS: 1, takeOver: false, readSecret: () => '' };
   const run = new Run(plan, settings, links, { append: (record) => { records.push(record); }, head: () => ({ n: 0, hash: '' }), close: () => undefined }, { onStage: () => undefined, onEvent: () => undefined, onNote: () => undefined });
   try {
     expect(await run.carryOut()).toBe(EXIT.failed);
     expect(done).toEqual(['B1']);
-    expect(records.filter((record) => record.type === 'note')).toMatchObject([{ host: 'h2', text: 'B2 not started: it needs A1@h1' }]);
+    expect(records.filter((record) => record.type === 'note' && record.text.includes('not started'))).toMatchObject([{ host: 'h2', text: 'B2 not started: it needs A1@h1' }]);
     // Both hosts were given back: another run may have them.
     for (const link of links.values()) expect(await link.call('AcquireLease', { runId: 'r2', owner: 'bob', ttlS: 5 })).toMatchObject({ granted: true });
   } finally {

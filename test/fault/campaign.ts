@@ -30,11 +30,19 @@ const outcomes: Outcome[] = [];
 let next = from;
 await Promise.all(Array.from({ length: Number(values.jobs) }, async (_, job) => {
   const fleet = new Fleet(ground, join(base, `f${String(job)}`), 20_000 + 10 * job);
-  for (let number = next++; number < to; number = next++) await one(makeTrial(seed, number, kinds), fleet);
+  for (let number = next++; number < to && found() === undefined; number = next++) await one(makeTrial(seed, number, kinds), fleet);
   await fleet.remove();
 }));
+if (sabotage !== undefined) {
+  const by = found();
+  console.log(`${by === undefined ? 'not ok' : 'ok'} - with ${sabotage.name} the campaign finds a ${sabotage.finds.join(' or a ')}${by === undefined ? '' : `, in trial ${String(by.number)} (${by.fault})`}`);
+  process.exit(by === undefined ? 1 : 0);
+}
 console.log(summarize(outcomes, (performance.now() - began) / 1000, { seed, from, to }));
 process.exit(outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1);
+
+/** The trial that found what a sabotage must lead to: the campaign tested itself. */
+function found(): Outcome | undefined { return sabotage === undefined ? undefined : outcomes.find(({ findings }) => findings.some(({ kind }) => sabotage.finds.includes(kind))); }
 
 async function one(trial: Trial, fleet: Fleet): Promise<void> {
   const { number, fault } = trial, start = performance.now();

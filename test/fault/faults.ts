@@ -17,7 +17,7 @@ function cutTail(journal: string, synced: string, { kept, then }: Trial['tail'])
   if (then !== 'nothing' && left < size) writeFileSync(journal, then === 'zeros' ? Buffer.alloc(size - left) : '#'.repeat(size - left), { flag: 'a' });
 }
 
-/** Fills a disk to its last byte; resolves with what frees it. */
+/** Fills a disk to its last byte; returns what frees it. */
 function fill(folder: string): () => void {
   const path = join(folder, 'filler');
   for (const size of [65_536, 4096, 1]) {

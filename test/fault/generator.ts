@@ -40,7 +40,7 @@ export function makeTrial(seed: number, number: number, kinds: readonly FaultKin
   const names = Array.from({ length: random.pick([1, 1, 2, 2, 2, 3, 4]) }, (_, at) => `h${String(at + 1)}`);
   const made = names.map((name) => ({ name, ...makeSteps(random, random.int(4, 8), runOf(number)) }));
   const cut = random.int(2, 6), two = random.chance(0.5);
-  const part = (from: number, to?: number): Record<string, TrialStep[]> => Object.fromEntries(made.map(({ name, steps }) => [name, steps.slice(from, to)]).filter(([, steps]) => steps!.length > 0));
+  const part = (from: number, to?: number): Record<string, TrialStep[]> => Object.fromEntries(made.filter(({ steps }) => steps.length > from).map(({ name, steps }) => [name, steps.slice(from, to)]));
   const strategy = (): 'parallel' | 'serial' => random.pick(['parallel', 'serial']);
   const stages = two ? [{ strategy: strategy(), steps: part(0, cut) }, { strategy: strategy(), steps: part(cut) }].filter(({ steps }) => Object.keys(steps).length > 0) : [{ strategy: strategy(), steps: part(0) }];
   const host = random.pick(names);

@@ -58,7 +58,8 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
   for (const part of ['state', 'synced']) mkdirSync(join(folder, part), { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'fault', join(folder, 'state')]); // a disk that can be filled
   const log = join(folder, 'agent.log'), write = (file: string, text: string): void => { writeFileSync(join(folder, file), text); };
-  let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, removed = false, caused = false, alive: Promise<void> | undefined;
+  let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, alive: Promise<void> | undefined;
+  const asked = { removed: false, caused: false }; // changed by others while a life is awaited
 
   async function boot(): Promise<void> {
     const child = space = spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', join(import.meta.dirname, 'boot'), folder, randomUUID()], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -74,7 +75,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     if (init === undefined) return; // lost at this very moment
     const faked = host.clock && ground.faketime !== undefined ? { LD_PRELOAD: `${ground.library}:${ground.faketime}`, FAKETIME_TIMESTAMP_FILE: '/mnt/clock', FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } : {};
     const out = openSync(log, 'w'), said = (): string => readFileSync(log, 'utf8');
-    caused = false;
+    asked.caused = false;
     const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, host.other ? ground.otherBundle : ground.bundle, 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
       { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: ground.cache.agent, ...host.point.environment, ...faked } });
     closeSync(out);
@@ -83,16 +84,16 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     listening = !isOver(child);
     await ended(child);
     listening = false;
-    if (!caused) host.ownEnds.push(said());
+    if (!asked.caused) host.ownEnds.push(said());
   }
   /** What a unit with Restart=always does. */
   async function keepUp(): Promise<void> {
-    while (!removed) {
+    while (!asked.removed) {
       if (space === undefined || isOver(space)) await boot();
       await live();
       host.whileDown?.();
       host.whileDown = undefined;
-      if (!removed) await wait(host.restartMs);
+      if (!asked.removed) await wait(host.restartMs);
     }
   }
   const host: FaultHost = {
@@ -122,18 +123,18 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     },
     async kill(signal) {
       if (agent === undefined || isOver(agent)) return;
-      caused = true;
+      asked.caused = true;
       killNow(childOf(agent.pid) ?? agent.pid, signal);
       await ended(agent);
     },
     async lose() {
-      caused = true;
+      asked.caused = true;
       host.losses += 1;
       killNow(childOf(space?.pid));
       await Promise.all([ended(space), ended(agent)]);
     },
     async remove() {
-      removed = true;
+      asked.removed = true;
       await host.lose();
       await alive;
       host.point.close();

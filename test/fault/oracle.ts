@@ -26,18 +26,18 @@ export interface Observed {
 }
 export interface Finding { kind: 'double effect' | 'lost effect' | 'lost result' | 'contradiction' | 'effect nobody told' | 'no end' | 'broken record' | 'lock' | 'agent ended' | 'stand-in'; text: string }
 
-interface Record1 { n: number; prev: string; at: { kind?: string; type?: string; step?: string; command?: string; result?: string; satisfied?: boolean } }
+interface Line { n: number; prev: string; at: { kind?: string; type?: string; step?: string; command?: string; result?: string; satisfied?: boolean } }
 interface ReportStep { id: string; result: string; reason: string; operation: string }
 interface Report { run: string; exitCode: number | null; hosts: { host: string; steps: ReportStep[] }[] }
 
 /** Lines of a journal whose chain holds: each names the hash of the one before, and its own is over what stands before it. */
-function recordsOf(text: string, say: (text: string) => void): Record1[] {
-  const records: Record1[] = [];
+function recordsOf(text: string, say: (text: string) => void): Line[] {
+  const records: Line[] = [];
   let head = '0'.repeat(64);
   for (const [at, line] of text.split('\n').slice(0, -1).entries()) {
     const cut = line.lastIndexOf(',"hash":"'), hash = line.slice(cut + 9, -2);
     if (cut < 0 || createHash('sha256').update(`${line.slice(0, cut)}}`).digest('hex') !== hash) { say(`line ${String(at + 1)} does not match its hash`); return records; }
-    const record = JSON.parse(line) as Record1;
+    const record = JSON.parse(line) as Line;
     if (record.prev !== head || record.n !== at + 1) say(`line ${String(at + 1)} does not follow the one before`);
     head = hash;
     records.push(record);
@@ -57,7 +57,7 @@ export function judge(trial: Trial, seen: Observed): Finding[] {
   try { report = JSON.parse(last?.out ?? '') as Report; } catch { find('lost result', 'the last call printed no report'); }
   if (report !== undefined && (report.run !== seen.run || report.exitCode !== last?.exit)) find('contradiction', `the report is of run ${report.run} with exit code ${String(report.exitCode)}`);
   for (const host of seen.hosts) judgeHost(trial, host, seen.run, report?.hosts.find((one) => one.host === host.name)?.steps ?? [], last?.exit === 0, (kind, text) => { find(kind, `${host.name}: ${text}`); });
-  judgeLock(trial, seen, find);
+  judgeLock(seen, find);
   return findings;
 }
 
@@ -78,7 +78,7 @@ function judgeHost(trial: Trial, host: Observed['hosts'][number], run: string, r
     else if (times > possible.get(act)!) find('double effect', `"${act}" ${String(times)} times, ${String(possible.get(act)!)} in the plan`);
   }
   for (const [act, times] of owed) if ((counted.get(act) ?? 0) < times) find('lost effect', `"${act}" ${String(counted.get(act) ?? 0)} times, ${String(times)} told`);
-  if (complete && findings(counted, owed) && effects.join() !== wanted.join()) find('contradiction', `acts in another order than planned: ${effects.join(', ')}`);
+  if (complete && sameCounts(counted, owed) && effects.join() !== wanted.join()) find('contradiction', `acts in another order than planned: ${effects.join(', ')}`);
   for (const step of planned) {
     const result = resultOf.get(step.id), own = events.filter((event) => event.step === step.id);
     const changes = step.acts.length > 0 || step.file !== undefined;
@@ -99,10 +99,10 @@ function judgeHost(trial: Trial, host: Observed['hosts'][number], run: string, r
 }
 
 /** Whether both counts are the same: only then is their order worth a word. */
-const findings = (a: Map<string, number>, b: Map<string, number>): boolean => a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+const sameCounts = (a: Map<string, number>, b: Map<string, number>): boolean => a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 
 /** Each command of a step has one result at most, and the last is the one that the report tells. */
-function judgeResults(step: TrialStep, own: Record1['at'][], reported: ReportStep | undefined, find: (kind: Finding['kind'], text: string) => void): void {
+function judgeResults(step: TrialStep, own: Line['at'][], reported: ReportStep | undefined, find: (kind: Finding['kind'], text: string) => void): void {
   const finished = own.filter((event) => event.kind === 'finished');
   for (const [command, times] of count(finished.map((event) => event.command ?? ''))) if (times > 1) find('contradiction', `${step.id}: command ${command.slice(0, 12)} has ${String(times)} results`);
   const last = finished.at(-1);
@@ -112,11 +112,10 @@ function judgeResults(step: TrialStep, own: Record1['at'][], reported: ReportSte
 }
 
 /** A second coordinator gets exit code 9 and the holder's name while the first holds a host, and acts nowhere. */
-function judgeLock(trial: Trial, seen: Observed, find: (kind: Finding['kind'], text: string) => void): void {
+function judgeLock(seen: Observed, find: (kind: Finding['kind'], text: string) => void): void {
   for (const call of seen.calls.filter(({ run }) => run !== seen.run)) {
     if (call.exit !== 9) find('lock', `the second coordinator ended with ${String(call.exit)}: ${call.err.trim()}`);
     else if (!call.err.includes(`held by run ${seen.run}`)) find('lock', `the second coordinator was not told who holds the hosts: ${call.err.trim()}`);
     for (const host of seen.hosts) if ((host.journals[call.run] ?? '') !== '') find('lock', `${host.name} has lines in a journal of the second coordinator's run`);
   }
-  void trial;
 }

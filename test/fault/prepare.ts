@@ -36,7 +36,7 @@ async function bundle(outfile: string, changes: readonly Sabotage['changes'][num
 
 /** Builds the product, certificates and faultpoint.so under `folder`; takes some seconds. */
 export async function prepare(folder: string, sabotage: Sabotage | undefined, node: string): Promise<Ground> {
-  const changes = sabotage?.changes ?? [], library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), cache = { agent: join(folder, 'cache-agent'), coordinator: join(folder, 'cache-coordinator') }, faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+  const changes = sabotage?.changes ?? [], library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), cache = { agent: join(folder, 'cache-agent'), coordinator: join(folder, 'cache-coordinator') }, faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
   const { version } = JSON.parse(readFileSync(join(root, 'generated/version.json'), 'utf8')) as { version: string };
   const [own, other] = await Promise.all([bundle(join(folder, 'tandem.cjs'), changes), bundle(join(folder, 'other.cjs'), [...changes, { file: 'generated/version.json', line: `"${version}"`, by: `"${version}-other"` }])]);
   execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'faultpoint.c'), '-ldl']);

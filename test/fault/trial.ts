@@ -46,7 +46,7 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
     const hosts = await fleet.take(trial), { host, proxy } = hosts.get(trial.host)!;
     writePlan(folder, trial, ground.catalogueDigest, new Map([...hosts].map(([name, own]) => [name, own.proxy.port])));
     let reached: Promise<void> | undefined;
-    const arm = ({ arm: at }: Pick<Coordinator['point'], 'arm'>): void => { reached = at(trial.moment); };
+    const arm = (point: Coordinator['point']): void => { reached = point.arm(trial.moment); };
     if (!isOfCoordinator(trial.fault)) arm(host.point);
     const call = await begin(run, ['run', '--plan', join(folder, 'plan.json'), '--run-id', run, ...OPTIONS], folder, isOfCoordinator(trial.fault) ? arm : undefined);
     const mended = inject({ trial, ground, run, folder, host, proxy, call, reached: reached!, begin });

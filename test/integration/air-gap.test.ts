@@ -88,7 +88,7 @@ for (const block of blocks) {
   });
 }
 
-test('the agents ran on nothing that the package did not bring, and their work is kept', async () => {
+test('nothing was unpacked or changed beside the package, and the removed one is gone', async () => {
   expect(await onHost('compute1', 'ls /var/cache/tandem 2>/dev/null; rpm -V tandem && systemctl is-active tandem-agent')).toMatchObject({ code: 0, stdout: 'active\n' });
   expect(await onHost('controller', 'rpm -q tandem; ls /opt/tandem')).toMatchObject({ stdout: expect.stringMatching(/not installed[\s\S]*No such file/) as string });
 });

@@ -144,6 +144,7 @@ export function recordedHost(recording: Recording): RecordedHost {
       if (what) put(path, what); else { write(path); tree.delete(path); }
     },
     stepFolder: async () => '/var/lib/tandem/steps/test',
+    noted: async (name) => [tree.get(`/var/lib/tandem/steps/test/${name}`)?.content].filter((text) => text !== undefined),
     progress: () => undefined,
   };
   return host;

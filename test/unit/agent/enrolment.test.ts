@@ -40,11 +40,18 @@ async function request(hostName = 'h1', of: Exchange = exchange): Promise<{ nonc
   const nonce = of.begin(FROM);
   return { nonce, ...await of.request(FROM, asked(nonce, hostName)) };
 }
-interface Deviation { signer?: KeyPair; caPem?: string; name?: string; role?: 'agent' | 'operator'; atMs?: number; crlPem?: string; csrPem?: string }
-async function signed(csrPem: string, { signer = authority, caPem = signer.certificatePem, name = 'h1', role = 'agent', atMs = clockMs, crlPem = '' }: Deviation = {}) {
+interface Deviation { signer?: KeyPair; caPem?: string; name?: string; role?: 'agent' | 'operator'; atMs?: number; crlPem?: string; csrPem?: string; forged?: boolean }
+async function signed(csrPem: string, { signer = authority, caPem = signer.certificatePem, name = 'h1', role = 'agent', atMs = clockMs, crlPem = '', forged = false }: Deviation = {}) {
   const read = await requestOf(csrPem);
   if (typeof read === 'string') throw new Error(read);
-  return { certificatePem: await certify(signer, read.key, role, 'lab', name, atMs, []), caPem, crlPem };
+  const certificatePem = await certify(signer, read.key, role, 'lab', name, atMs, []);
+  return { certificatePem: forged ? withOtherSignature(certificatePem) : certificatePem, caPem, crlPem };
+}
+/** Says all that the authority's own would say. */
+function withOtherSignature(pem: string): string {
+  const der = Buffer.from(new X509Certificate(pem).raw);
+  der[der.length - 1] = (der[der.length - 1] ?? 0) ^ 1;
+  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
 }
 const proven = (nonce: Buffer, offered: Omit<Installation, 'nonce' | 'proof'>, step: ProofOf = 'install'): Installation =>
   ({ ...offered, nonce, proof: proofOf(step, code, nonce, offered.certificatePem, offered.caPem, offered.crlPem) });
@@ -173,6 +180,7 @@ test.each<[string, RegExp, () => Promise<Deviation> | Deviation]>([
   ['of another host', /agent\.crt is of h2; the request was for h1/, () => ({ name: 'h2' })],
   ['of another role', /names no host/, () => ({ role: 'operator' })],
   ['signed by another authority than the one that came with it', /ca\.crt has not signed agent\.crt/, () => ({ signer: other, caPem: authority.certificatePem })],
+  ['that only claims to be signed', /ca\.crt has not signed agent\.crt/, () => ({ forged: true })],
   ['of an authority that is none', /ca\.crt is no certificate of an authority/, async () => ({ caPem: (await signed(await requestFor(key, 'h1'))).certificatePem })],
   ['with two authorities', /ca\.crt: expected one certificate/, () => ({ caPem: authority.certificatePem + other.certificatePem })],
   ['with a text for an authority', /ca\.crt: text that is no certificate/, () => ({ caPem: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' })],
@@ -212,8 +220,8 @@ test('a disk that takes no more leaves the host not enrolled, and the code good'
 });
 
 test('of two who both know the code, one enrols', async () => {
-  const a = await request(), b = await request();
-  const outcomes = await Promise.allSettled([exchange.install(proven(a.nonce, await signed(a.csrPem))), exchange.install(proven(b.nonce, await signed(b.csrPem)))]);
+  const a = await request(), b = await request(), messages = [proven(a.nonce, await signed(a.csrPem)), proven(b.nonce, await signed(b.csrPem))];
+  const outcomes = await Promise.allSettled(messages.map(async (message) => await exchange.install(message)));
   expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
 });
 

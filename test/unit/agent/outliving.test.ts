@@ -6,14 +6,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Event } from '../../../proto/events.ts';
 import { failureOf, runOutliving } from '../../../agent/host/process.ts';
-import { outliveLeftover } from '../../../agent/leftovers.ts';
+import { endMarked, outliveLeftover } from '../../../agent/leftovers.ts';
 import type { Trace } from '../../../agent/runlog.ts';
 
 /** Real processes; the agent is outliving-agent.ts, killed with -9 where a test says so. */
 const id = 'c'.repeat(32);
 let folder: string;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'outliving-')); });
-afterEach(() => { rmSync(folder, { recursive: true }); });
+afterEach(async () => {
+  await endMarked(id);
+  rmSync(folder, { recursive: true });
+});
 
 type Spawned = Extract<Event, { kind: 'spawned' }>;
 const traceOf = (spawned: Spawned): Trace => ({ accepted: {} as never, spawned: { ...spawned, command: id } });

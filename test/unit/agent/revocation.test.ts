@@ -9,6 +9,7 @@ import { serialOf } from '../../../agent/enrolment/revoked.ts';
 import { RevocationKeeper } from '../../../agent/revocation.ts';
 import { createAuthority, issue, type KeyPair } from '../../../coordinator/pki/certificates.ts';
 import { createList } from '../../../coordinator/pki/revocation-list.ts';
+import { KEY, keyFromPem, x509 } from '../../../coordinator/pki/x509.ts';
 
 const DAY_MS = 86_400_000, EVE = '0a1b2c3d', OTHER = '7f000001';
 let authority: KeyPair, stranger: KeyPair, own: KeyPair;
@@ -92,6 +93,16 @@ function flipped(pem: string): string {
   der[der.length - 10] = (der[der.length - 10] ?? 0) ^ 1;
   return `${lines[0] ?? ''}\n${der.toString('base64')}\n${lines.at(-1) ?? ''}\n`;
 }
+
+test('a list of changes only must not be taken for the whole: it is refused', async () => {
+  const base = new x509.Extension('2.5.29.27', true, Buffer.from([0x02, 0x01, 0x01])); // RFC 5280, 5.2.4: delta of list 1
+  const number = new x509.Extension('2.5.29.20', false, Buffer.from([0x02, 0x01, 0x02]));
+  const delta = await x509.X509CrlGenerator.create({ issuer: new x509.X509Certificate(authority.certificatePem).subjectName, signingAlgorithm: KEY, signingKey: await keyFromPem(authority.keyPem), entries: [], extensions: [number, base] });
+  writeFileSync(file, await list(1));
+  await revoked();
+  writeFileSync(file, x509.PemConverter.encode(delta.rawData, 'X509 CRL'));
+  expect([await revoked(), (await item()).reason]).toEqual([true, expect.stringContaining('covers only a part')]);
+});
 
 test('garbage from the start is told: nobody is known to be revoked', async () => {
   writeFileSync(file, 'nonsense');

@@ -6,12 +6,12 @@ import { catalogue } from '../../../agent/operations/catalogue.ts';
 import { oneOf } from '../../../coordinator/input/problem.ts';
 import { main } from '../../../coordinator/main.ts';
 
-const ALL = 'one of init, pki, hosts, health, facts, plan, check, run, stop, status, report, runs, ... (14 in all)';
+const ALL = 'one of init, pki, enrol, hosts, health, facts, plan, check, run, resume, resolve, revert, ... (19 in all)';
 
 /** Each command line has one mistake; what is printed, to the letter, and the column under which the mark stands. */
 const CASES: Record<string, [string[], string]> = {
   'an unknown command': [['rnu'], `1:8: found unknown command "rnu", expected ${ALL}; did you mean "run"?`],
-  'an unknown command below another': [['pki', 'isue', 'h1'], '1:12: found unknown command "isue", expected one of init, issue; did you mean "issue"?'],
+  'an unknown command below another': [['pki', 'isue', 'h1'], '1:12: found unknown command "isue", expected one of init, issue, list, revoke, publish; did you mean "issue"?'],
   'an unknown option': [['hosts', '--jsno'], '1:14: found unknown option "--jsno", expected one of --json, --site, --state, --help; did you mean "--json"?'],
   'an unknown global option': [['--sit', 'x.yaml', 'plan'], '1:8: found unknown option "--sit", expected one of --site, --state, --help; did you mean "--site"?'],
   'an argument too many': [['runs', 'today'], '1:13: found one argument too many: "today", expected at most 0 for runs'],
@@ -25,6 +25,13 @@ const CASES: Record<string, [string[], string]> = {
   'no address': [['pki', 'issue', 'h1', '--address', '10.0.0.300'], '1:31: found "10.0.0.300", expected an IPv4 or IPv6 address'],
   'an address for a person': [['pki', 'issue', 'ann', '--role', 'observer', '--address', '10.0.0.1', '--dir', 'x'], '1:38: found --address for observer ann, expected it for hosts only: people are not dialled'],
   'a host name of another form': [['pki', 'issue', 'Host_1'], '1:18: found "Host_1", expected a name of small letters, digits and "-"'],
+  'no code and no request': [['enrol', 'controller'], '1:25: found neither --code nor --request, expected one of --code CODE, --request FILE'],
+  'a code and a request': [['enrol', 'controller', '--code', 'A', '--request', 'x.csr'], '1:50: found both --code and --request, expected one of --code CODE, --request FILE'],
+  'again without a reason': [['enrol', 'controller', '--code', 'A', '--again'], '1:42: found --again without a reason, expected --reason TEXT with it: the ledger keeps why a host was enrolled again'],
+  'a host to be enrolled that is none': [['enrol', 'controler', '--code', 'A'], '1:14: found no host "controler" in SITE, expected controller; did you mean "controller"?'],
+  'a revocation without a reason': [['pki', 'revoke', 'ann'], '1:23: found no --reason, expected --reason <text>'],
+  'a reason of two lines': [['pki', 'revoke', 'ann', '--reason', 'a\nb'], '1:32: found "a\\nb", expected at most 200 letters on one line'],
+  'no serial number': [['pki', 'revoke', 'ann', '--serial', 'xyz', '--reason', 'r'], '1:32: found "xyz", expected a serial number as tandem pki list shows it'],
   'an unknown host': [['health', 'controler'], '1:15: found no host "controler" in SITE, expected controller; did you mean "controller"?'],
   'an unknown operation': [['op', 'service.runing', '--host', 'controller'], '1:11: found unknown operation "service.runing", expected OPERATIONS; did you mean "service.running"?'],
   'no key=value': [['op', 'service.running', '--host', 'controller', 'mariadb'], '1:45: found "mariadb", expected key=value'],
