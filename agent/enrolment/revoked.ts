@@ -1,5 +1,5 @@
 /** A revocation list (RFC 5280). Serial numbers as serialOf gives them. `pem` is this one list and nothing else. */
-export interface RevocationList { number: number; thisUpdate: Date; nextUpdate: Date | undefined; revoked: ReadonlyMap<string, Date>; pem: string }
+export interface RevocationList { number: number; thisUpdate: Date; nextUpdate: Date; revoked: ReadonlyMap<string, Date>; pem: string }
 
 /** Why a text is no list of this authority. */
 export class NotAList extends TypeError {}

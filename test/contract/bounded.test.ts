@@ -14,6 +14,8 @@ import { siteHere } from './command-line.ts';
 /** What one host does must not fill its agent, its disk or its coordinator: on a real agent in a process of its own. */
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
 /** Above what the agent has when idle. Node gives memory back late: a bound for "does not grow with the flood", no measurement. */
+/** More than with a fast reader alone, where held events would be 300 MB and their copies on the way out. */
+const MORE_MB = 200;
 /** The whole coordinator with a plan, a record and a report of 10,000 steps in its hands. */
 const COORDINATOR_MB = 600;
 /** Not on a disk where that can be: how long ten thousand steps take would depend on who else writes. */
@@ -98,7 +100,7 @@ test('a coordinator that reads slowly holds up neither the work nor memory, and 
   reader.pause();
   await working; // 300 MB were told, and nobody read them on that stream
   console.log(`slow reader: ${mostMb.toFixed(0)} MB at most, ${busyMb.toFixed(0)} MB with the fast one alone, ${idleMb.toFixed(0)} MB idle; journal ${(statSync(journal('r1')).size / MEGABYTE).toFixed(0)} MB`);
-  expect(mostMb - busyMb, 'MB more for 300 MB that nobody reads').toBeLessThan(MOST_MB);
+  expect(mostMb - busyMb, 'MB more for 300 MB that nobody reads').toBeLessThan(MORE_MB);
   const seen: number[] = [];
   reader.on('data', ({ event }: { event: { seq: number } }) => { seen.push(event.seq); });
   reader.resume();
@@ -106,7 +108,7 @@ test('a coordinator that reads slowly holds up neither the work nor memory, and 
   slow.close();
   expect(seen.length).toBeGreaterThan(3000);
   expect(seen).toEqual(seen.map((_, at) => at + 1));
-  expect(mostMb - busyMb, 'MB more while all is read').toBeLessThan(MOST_MB);
+  expect(mostMb - busyMb, 'MB more while all is read').toBeLessThan(MORE_MB);
 });
 
 test('10,000 steps of one plan on one host, through the coordinator', async () => {

@@ -34,6 +34,11 @@ async function bundle(outfile: string, changes: readonly Sabotage['changes'][num
   return outfile;
 }
 
+/** Every line that a sabotage replaces is still there, once. */
+export function checkSabotages(sabotages: readonly Sabotage[]): void {
+  for (const { name, changes } of sabotages) for (const { file, line } of changes) if (readFileSync(join(root, file), 'utf8').split(line).length !== 2) throw new Error(`sabotage "${name}": ${file} does not hold exactly once: ${line}`);
+}
+
 /** Builds the product, certificates and faultpoint.so under `folder`; takes some seconds. */
 export async function prepare(folder: string, sabotage: Sabotage | undefined, node: string): Promise<Ground> {
   const changes = sabotage?.changes ?? [], library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), cache = { agent: join(folder, 'cache-agent'), coordinator: join(folder, 'cache-coordinator') }, faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';

@@ -94,14 +94,16 @@ function flipped(pem: string): string {
   return `${lines[0] ?? ''}\n${der.toString('base64')}\n${lines.at(-1) ?? ''}\n`;
 }
 
-test('a list of changes only must not be taken for the whole: it is refused', async () => {
-  const base = new x509.Extension('2.5.29.27', true, Buffer.from([0x02, 0x01, 0x01])); // RFC 5280, 5.2.4: delta of list 1
-  const number = new x509.Extension('2.5.29.20', false, Buffer.from([0x02, 0x01, 0x02]));
-  const delta = await x509.X509CrlGenerator.create({ issuer: new x509.X509Certificate(authority.certificatePem).subjectName, signingAlgorithm: KEY, signingKey: await keyFromPem(authority.keyPem), entries: [], extensions: [number, base] });
-  writeFileSync(file, await list(1));
-  await revoked();
-  writeFileSync(file, x509.PemConverter.encode(delta.rawData, 'X509 CRL'));
-  expect([await revoked(), (await item()).reason]).toEqual([true, expect.stringContaining('covers only a part')]);
+test('a list of changes only, and one that names no next, must not be taken for the whole: they are refused', async () => {
+  const number = new x509.Extension('2.5.29.20', false, Buffer.from([0x02, 0x01, 0x02])), delta = new x509.Extension('2.5.29.27', true, Buffer.from([0x02, 0x01, 0x01])); // RFC 5280, 5.2.4
+  const nextUpdate = new Date(Date.now() + DAY_MS), issuer = new x509.X509Certificate(authority.certificatePem).subjectName;
+  for (const [more, why] of [[{ extensions: [number, delta], nextUpdate }, 'covers only a part'], [{ extensions: [number] }, 'does not say when the next one is due']] as const) {
+    writeFileSync(file, await list(1));
+    expect((await item()).grade).toBe('ok');
+    const made = await x509.X509CrlGenerator.create({ issuer, signingAlgorithm: KEY, signingKey: await keyFromPem(authority.keyPem), entries: [], ...more, extensions: [...more.extensions] });
+    writeFileSync(file, x509.PemConverter.encode(made.rawData, 'X509 CRL'));
+    expect([await revoked(), (await item()).reason]).toEqual([true, expect.stringContaining(why)]);
+  }
 });
 
 test('garbage from the start is told: nobody is known to be revoked', async () => {
