@@ -13,7 +13,7 @@ export async function readList(pem: string, ca: X509Certificate): Promise<Revoca
     const { nextUpdate } = list;
     if (nextUpdate === undefined) throw new NotAList('a revocation list that does not say when the next one is due');
     // RFC 5280, 5.2: what is marked critical and not understood (a list of changes only, of some certificates only) must not be used.
-    if (false && [list.extensions, ...list.entries.map((entry) => entry.extensions)].flat().some((each) => each.critical)) throw new NotAList('a revocation list that covers only a part');
+    if ([list.extensions, ...list.entries.map((entry) => entry.extensions)].flat().some((each) => each.critical)) throw new NotAList('a revocation list that covers only a part');
     const revoked = new Map(list.entries.map((entry) => [serialOf(entry.serialNumber), entry.revocationDate]));
     return { number: numberOf(list), thisUpdate: list.thisUpdate, nextUpdate, revoked, pem: `${x509.PemConverter.encode(list.rawData, 'X509 CRL')}\n` };
   } catch (error) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hostKey, type HostKey } from '../../agent/enrolment/key.ts';
 import { requestFor, selfSigned } from '../../agent/enrolment/request.ts';
@@ -29,7 +29,7 @@ beforeEach(async () => {
   server.addService(enrolmentService, {
     BeginEnrolment: answer(() => ({ nonce: answers.nonce, agentVersion: '0' })),
     RequestCertificate: answer(() => ({ csrPem: answers.csrPem, proof: answers.proof })),
-    InstallCertificate: (_call: unknown, callback: sendUnaryData<Message>) => { installs += 1; callback({ code: 3, details: 'agent.crt is of \u001b[31mno use' }); },
+    InstallCertificate: (_call: unknown, callback: sendUnaryData<Message>) => { installs += 1; callback({ code: status.INVALID_ARGUMENT, details: 'agent.crt is of \u001b[31mno use' }); },
   });
   const tls = ServerCredentials.createSsl(null, [{ private_key: Buffer.from(key.pem), cert_chain: Buffer.from(await selfSigned(key)) }], false);
   const port = await new Promise<number>((resolve, reject) => { server.bindAsync('127.0.0.1:0', tls, (error, bound) => { if (error === null) resolve(bound); else reject(error); }); });

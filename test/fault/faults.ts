@@ -28,13 +28,13 @@ function fill(folder: string): () => void {
 }
 
 /** A second coordinator elsewhere: its own state folder and certificate, the same plan. */
-async function second({ folder, ground, run, begin }: Scene): Promise<void> {
-  const place = join(folder, 'second'), pki = join(place, 'pki'), own = join(ground.pki, 'issued/second');
+async function second(scene: Scene): Promise<void> {
+  const { folder, ground, run } = scene, place = join(folder, 'second'), pki = join(place, 'pki'), own = join(ground.pki, 'issued/second');
   mkdirSync(pki, { recursive: true });
   for (const file of ['ca.crt', 'operator.crt', 'operator.key']) symlinkSync(join(own, file), join(pki, file));
   writeFileSync(join(place, 'site.yaml'), readFileSync(join(folder, 'site.yaml')));
   const name = `${run}-second`;
-  await (await begin(name, ['run', '--plan', join(folder, 'plan.json'), '--run-id', name, '--json', '--patience', '30'], place)).ended;
+  await (await scene.begin(name, ['run', '--plan', join(folder, 'plan.json'), '--run-id', name, '--json', '--patience', '30'], place)).ended;
 }
 
 /** Does to a trial what its fault says, at its moment. Resolves when all is mended again, or the call ended before the moment came. */

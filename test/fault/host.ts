@@ -58,8 +58,10 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
   for (const part of ['state', 'synced']) mkdirSync(join(folder, part), { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'fault', join(folder, 'state')]); // a disk that can be filled
   const log = join(folder, 'agent.log'), write = (file: string, text: string): void => { writeFileSync(join(folder, file), text); };
-  let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, alive: Promise<void> | undefined;
-  const asked = { removed: false, caused: false }; // changed by others while a life is awaited
+  let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, removed = false, caused = false, alive: Promise<void> | undefined;
+
+  // Both change while a life is awaited.
+  const wasCaused = (): boolean => caused, isRemoved = (): boolean => removed;
 
   async function boot(): Promise<void> {
     const child = space = spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', join(import.meta.dirname, 'boot'), folder, randomUUID()], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -75,7 +77,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     if (init === undefined) return; // lost at this very moment
     const faked = host.clock && ground.faketime !== undefined ? { LD_PRELOAD: `${ground.library}:${ground.faketime}`, FAKETIME_TIMESTAMP_FILE: '/mnt/clock', FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } : {};
     const out = openSync(log, 'w'), said = (): string => readFileSync(log, 'utf8');
-    asked.caused = false;
+    caused = false;
     const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, host.other ? ground.otherBundle : ground.bundle, 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
       { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: ground.cache.agent, ...host.point.environment, ...faked } });
     closeSync(out);
@@ -84,16 +86,16 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     listening = !isOver(child);
     await ended(child);
     listening = false;
-    if (!asked.caused) host.ownEnds.push(said());
+    if (!wasCaused()) host.ownEnds.push(said());
   }
   /** What a unit with Restart=always does. */
   async function keepUp(): Promise<void> {
-    while (!asked.removed) {
+    while (!isRemoved()) {
       if (space === undefined || isOver(space)) await boot();
       await live();
       host.whileDown?.();
       host.whileDown = undefined;
-      if (!asked.removed) await wait(host.restartMs);
+      if (!isRemoved()) await wait(host.restartMs);
     }
   }
   const host: FaultHost = {
@@ -123,18 +125,18 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     },
     async kill(signal) {
       if (agent === undefined || isOver(agent)) return;
-      asked.caused = true;
+      caused = true;
       killNow(childOf(agent.pid) ?? agent.pid, signal);
       await ended(agent);
     },
     async lose() {
-      asked.caused = true;
+      caused = true;
       host.losses += 1;
       killNow(childOf(space?.pid));
       await Promise.all([ended(space), ended(agent)]);
     },
     async remove() {
-      asked.removed = true;
+      removed = true;
       await host.lose();
       await alive;
       host.point.close();
