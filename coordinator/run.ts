@@ -17,6 +17,7 @@ export class Run {
   readonly #records: readonly RunRecord[];
   readonly #good = new Set<string>();
   readonly #ends = new HostEnds();
+  readonly #skipped: ReadonlySet<string>;
   #standing = new Map<string, Standing>();
   #stopReason: string | undefined;
 
@@ -24,6 +25,7 @@ export class Run {
     this.#plan = plan;
     this.#watcher = watcher;
     this.#records = records;
+    this.#skipped = new Set(plan.stages.flatMap((stage) => stage.hosts.flatMap(({ host, steps }) => steps.filter(({ skip }) => skip !== undefined).map(({ id }) => stepKey(id, host)))));
     this.#hosts = new Hosts(plan, settings, links, store, watcher, records);
   }
 
@@ -72,7 +74,8 @@ export class Run {
   async #onHost(stage: PlanStage, host: string, steps: PlanStep[]): Promise<boolean> {
     if (this.#ends.has(host)) return false;
     // Rows of one host follow one another: what comes after a step that cannot be started is not started either.
-    const unmet = steps.findIndex((step) => step.skip === undefined && !this.#isGood(host, step) && !this.#needsMet(host, step, steps));
+    const own = new Set(steps.map(({ id }) => stepKey(id, host)));
+    const unmet = steps.findIndex((step) => step.skip === undefined && !this.#isGood(host, step) && !this.#needsMet(host, step, own));
     const work = (unmet < 0 ? steps : steps.slice(0, unmet)).filter((step) => step.skip === undefined && !this.#isGood(host, step));
     try {
       if (!await this.#endBegun(stage, host, work) || !await this.#settle(stage, host, work)) return false;
@@ -142,11 +145,9 @@ export class Run {
   }
 
   /** A step whose need on another host did not end well is left out and said so; needs on its own host the agent keeps by order. */
-  #needsMet(host: string, step: PlanStep, sameBatch: PlanStep[]): boolean {
+  #needsMet(host: string, step: PlanStep, own: ReadonlySet<string>): boolean {
     if (!this.#applies) return true;
-    const own = new Set(sameBatch.map(({ id }) => stepKey(id, host)));
-    const skipped = new Set(this.#plan.stages.flatMap((s) => s.hosts.flatMap((h) => h.steps.filter((each) => each.skip !== undefined).map((each) => stepKey(each.id, h.host)))));
-    const unmet = step.needs.filter((need) => !own.has(need) && !skipped.has(need) && !this.#good.has(need));
+    const unmet = step.needs.filter((need) => !own.has(need) && !this.#skipped.has(need) && !this.#good.has(need));
     if (unmet.length > 0) {
       this.#hosts.note(host, `${step.id} not started: it needs ${unmet.join(', ')}`);
       this.#ends.note(host, 'failed');

@@ -32,6 +32,6 @@ export const SABOTAGES: Sabotage[] = [
   {
     name: 'no fdatasync',
     changes: [{ file: 'proto/journal.ts', line: 'if (sync) fdatasyncSync(this.#fd);', by: '' }],
-    kinds: ['power lost'], finds: ['lost result'],
+    kinds: ['power lost'], finds: ['lost result', 'contradiction', 'effect nobody told'],
   },
 ];
