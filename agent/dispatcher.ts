@@ -5,10 +5,11 @@ import { commandId, RUN_ID, STEP_ID, type Command } from '../proto/command.ts';
 import { StepError } from '../proto/errors.ts';
 import type { EventKind } from '../proto/events.ts';
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
-import { createScrubber, type Scrubber } from './host/scrub.ts';
+import { createScrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
-import type { Emit, Outcome } from './outcome.ts';
+import type { Emit } from './outcome.ts';
 import { RunLog, type Trace } from './runlog.ts';
+import { foldersOf, type Worker } from './task.ts';
 import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } from './runs.ts';
 
 /** A command that cannot be taken at all; nothing is journaled for it. */
@@ -17,21 +18,6 @@ export class Refused extends Error {}
 /** Run ids name folders. Throws Refused. */
 export function checkRunId(id: string): void {
   if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
-}
-
-/** Everything one command needs to be carried out. */
-export interface Task { log: RunLog; command: Command; /** Private to the step; survives restarts. */ folder: string; /** For revert: those of later attempts. */ laterFolders: string[]; scrubber: Scrubber; emit: Emit; /** Commands of the same batch that wait behind it. */ behind: () => Command[]; /** Waits so long for a confirmation over a new connection. */ confirmation: (forMs: number) => Promise<boolean> }
-/** Carries one command out on the machine (worker.ts). Throws StepError. */
-export type Worker = (task: Task) => Promise<Outcome>;
-
-/**
- * Each attempt keeps the state that it found. A revert goes back to that before the first change; what only a later attempt came
- * to touch was kept by that one.
- */
-function foldersOf({ step, mode, attempt }: Command, log: RunLog): [folder: string, ...later: string[]] {
-  const name = (of: number): string => (of === 1 ? step : `${step}@${String(of)}`);
-  const [first, ...later] = mode === 'revert' ? log.changeBefore(step)?.attempts ?? [] : [];
-  return [name(first ?? attempt), ...later.map(name)];
 }
 
 /** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */

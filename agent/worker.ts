@@ -1,6 +1,6 @@
 import { StepError } from '../proto/errors.ts';
 import type { Window } from './confirm.ts';
-import type { Task, Worker } from './dispatcher.ts';
+import type { Task, Worker } from './task.ts';
 import { ReadAhead } from './host/ahead.ts';
 import type { Sight } from './host/host.ts';
 import { openHost } from './host/local.ts';

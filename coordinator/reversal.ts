@@ -50,14 +50,17 @@ export class Reversal {
       for (const stage of this.#plan.stages.slice(this.#to).reverse()) {
         const ofStage = undo.filter((each) => each.stage === stage);
         if (ofStage.length === 0) continue;
-        if (this.#stopReason !== undefined) return { code: EXIT.interrupted, reason: `stopped: ${this.#stopReason}` };
+        const stopped = this.#stopped();
+        if (stopped !== undefined) return stopped;
         this.#watcher.onStage(stage);
         const failed = await this.#stage(stage, ofStage);
-        if (failed.length > 0) return this.#stopReason === undefined ? { code: EXIT.rollBackFailed, reason: failed.join(', ') } : { code: EXIT.interrupted, reason: `stopped: ${this.#stopReason}` };
+        if (failed.length > 0) return this.#stopped() ?? { code: EXIT.rollBackFailed, reason: failed.join(', ') };
       }
       return { code: EXIT.rolledBack, reason: left.length === 0 ? 'all that was changed is undone' : `all but ${left.map(({ host, step }) => stepKey(step.id, host)).join(', ')} is undone` };
     });
   }
+
+  #stopped(): { code: number; reason: string } | undefined { return this.#stopReason === undefined ? undefined : { code: EXIT.interrupted, reason: `stopped: ${this.#stopReason}` }; }
 
   /** The hosts of a serial stage one after another, the last first. Answers what went wrong. */
   async #stage(stage: PlanStage, undo: Changed[]): Promise<string[]> {
