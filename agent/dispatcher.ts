@@ -7,8 +7,10 @@ import type { EventKind } from '../proto/events.ts';
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { createScrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
+import type { Lease } from './lease.ts';
 import type { Emit } from './outcome.ts';
 import { RunLog, type Trace } from './runlog.ts';
+import { closeSuperseded, skipReason } from './skip.ts';
 import { foldersOf, type Worker } from './task.ts';
 import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } from './runs.ts';
 
@@ -26,6 +28,8 @@ const MOST_BEHIND = 400;
 /** How long a full disk is left alone before it is tried again. */
 const FULL_DISK_PAUSE_MS = 5000;
 
+const NONE: ReadonlySet<string> = new Set();
+
 interface Queued { log: RunLog; command: Command }
 
 /**
@@ -36,6 +40,7 @@ export class Dispatcher {
   readonly host: string;
   readonly stateDir: string;
   readonly #worker: Worker;
+  readonly #lease: () => Lease | undefined;
   readonly #runs = new Map<string, RunLog>();
   readonly #queue: Queued[] = [];
   #inHand: Queued | undefined;
@@ -45,10 +50,12 @@ export class Dispatcher {
   /** Set when the journal could not be written: no new work from then on, until there is room again. */
   #broken: string | undefined;
 
-  constructor(host: string, stateDir: string, worker: Worker) {
+  /** `lease`: who holds this host, as far as is known. */
+  constructor(host: string, stateDir: string, worker: Worker, lease: () => Lease | undefined = () => undefined) {
     this.host = host;
     this.stateDir = stateDir;
     this.#worker = worker;
+    this.#lease = lease;
     for (const run of runIds(stateDir)) this.#reopen(run);
     // A host that may be cut off is seen to before any other run goes on.
     this.#queue.sort((a, b) => Number(this.#isArmed(b)) - Number(this.#isArmed(a)));
@@ -134,6 +141,8 @@ export class Dispatcher {
     if (trace === undefined) {
       const { operation, args, mode, batch, timeoutS, attempt, fence } = command;
       log.record(command.id, command.step, { kind: 'accepted', operation, args, mode, batch, timeoutS, attempt, needsSecrets: Object.keys(command.secrets).length > 0, fence });
+      const held = this.#held.get(command.run) ?? NONE;
+      if (log.openCount > held.size + 1) closeSuperseded(log, command, held);
       this.#enqueue({ log, command });
     } else if (trace.finished === undefined && this.#held.get(command.run)?.has(command.id) !== true) {
       this.#enqueue({ log, command });
@@ -143,12 +152,12 @@ export class Dispatcher {
     return now;
   }
 
-  /** Lets the step in hand finish and skips the rest of the run up to its current attempt. */
+  /** Lets the step in hand finish and skips all else that was, or will be, sent under the run's present lease. */
   stop(run: string, reason: string): { stepInHand: string; skipped: number } {
-    const log = this.known(run);
+    const lease = this.#lease(), log = this.known(run) ?? (lease?.run === run ? this.run(run) : undefined);
     if (log === undefined) return { stepInHand: '', skipped: 0 };
-    const attempt = [...log.commands.values()].reduce((highest, { accepted }) => Math.max(highest, accepted.attempt), 1);
-    log.record('', '', { kind: 'stopped', reason, attempt });
+    const all = [...log.commands.values()].map(({ accepted }) => accepted), highest = (of: number[]): number => of.reduce((one, other) => Math.max(one, other), 0);
+    log.record('', '', { kind: 'stopped', reason, attempt: Math.max(1, highest(all.map(({ attempt }) => attempt))), fence: lease?.run === run ? lease.fence : highest(all.map(({ fence }) => fence)) });
     const skipped = this.#queue.filter((entry) => entry.log === log).length;
     return { stepInHand: this.#inHand?.log === log ? this.#inHand.command.step : '', skipped };
   }
@@ -217,15 +226,6 @@ export class Dispatcher {
     if (full) setTimeout(() => { this.#broken = undefined; for (const log of this.#runs.values()) this.#takeUp(log); this.#start(); }, FULL_DISK_PAUSE_MS).unref();
   }
 
-  /** Why this command must not run: its run was stopped, or an earlier one of its batch did not end well. */
-  #skipReason({ log, command }: Queued): string | undefined {
-    if (log.commands.get(command.id)?.checked?.satisfied === false) return undefined; // begun in an earlier life: half a change is not left behind
-    if (log.stopped !== undefined && command.attempt <= log.stopped.attempt) return `stopped: ${log.stopped.reason}`;
-    if (command.mode === 'check') return undefined;
-    const failed = log.failedIn(command.batch, command.mode);
-    return failed === undefined ? undefined : `${failed.step} before it ended as ${failed.result}`;
-  }
-
   async #carryOut({ log, command }: Queued): Promise<void> {
     const started = performance.now();
     const scrubber = createScrubber();
@@ -234,13 +234,14 @@ export class Dispatcher {
     const finish = (outcome: Omit<Extract<EventKind, { kind: 'finished' }>, 'kind' | 'durationMs'>): void => {
       emit({ kind: 'finished', ...outcome, durationMs: Math.round(performance.now() - started) });
     };
-    const skip = this.#skipReason({ log, command });
+    const skip = skipReason(log, command, this.#lease());
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
       const [folder = '', ...laterFolders] = foldersOf(command, log).map((name) => join(this.stateDir, 'runs', log.run, 'steps', name));
       const outcome = await this.#worker({ log, command, folder, laterFolders, scrubber, emit, behind: () => this.#queue.slice(0, MOST_BEHIND).map((entry) => entry.command).filter(({ batch, run }) => batch === command.batch && run === command.run), confirmation: (forMs) => this.confirmations.wait(command, forMs) });
       finish({ code: '', failure: null, ...outcome });
     } catch (error) {
+      if (error instanceof JournalFull) throw error; // it says nothing of the step
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
       const undecided = command.mode === 'check' && known.code === 'precondition_failed';
       finish({ result: undecided ? 'unknown' : 'failed', code: known.code, reason: known.message, failure: known.failure ?? null });

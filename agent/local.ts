@@ -11,6 +11,11 @@ function minutesOf(text: string): number {
   return minutes;
 }
 
+function fingerprintOf(text: string): string {
+  if (!/^(?:[0-9a-f]{64}|(?:[0-9a-f]{2}:){31}[0-9a-f]{2})$/i.test(text)) throw new InvalidArgumentError('Expected SHA-256 in hex, 64 digits, with or without colons.');
+  return text;
+}
+
 /** The subcommands that work on this host and ask nobody: install, enrol, status, idle. `exitCode` takes what is neither good nor an error. */
 export function addLocalCommands(program: Command, exitCode: (code: number) => void): void {
   program.command('install').description('Set this host up from the bare file: program, unit, folders and their modes. Where the RPM is installed, nothing is touched.')
@@ -27,15 +32,16 @@ export function addLocalCommands(program: Command, exitCode: (code: number) => v
     .option('--certs <folder>', 'the folder that serve was given', '/etc/tandem/pki')
     .option(...STATE)
     .option('--minutes <n>', 'how long the code is good, 5 to 1440', minutesOf, 60)
-    .option('--again', 'though this host has a certificate: it is kept as agent.crt.old', false)
+    .option('--again', 'though this host has a certificate: that one stays in force until the new one is here, and is kept as agent.crt.old then', false)
     .option('--name <host>', "this host's name in the site file; without it, its short host name")
     .option('--request <file>', 'write a certificate signing request to this file; the certificate that is here stays')
     .option('--certificate <folder>', 'install agent.crt, ca.crt and, where there is one, ca.crl of this folder')
-    .addHelpText('after', '\nExamples:\n  tandem agent enrol\n  tandem agent enrol --request /root/controller.csr\n  tandem agent enrol --certificate /root/controller')
+    .option('--authority <fingerprint>', 'with --certificate: the SHA-256 fingerprint of ca.crt, as the coordinator shows it', fingerprintOf)
+    .addHelpText('after', '\nExamples:\n  tandem agent enrol\n  tandem agent enrol --request /root/controller.csr\n  tandem agent enrol --certificate /root/controller --authority 3A:5F:...')
     .action(async (options: EnrolOptions) => {
       process.umask(0o077);
       const { enrol } = await import('./enrolment/enrol.ts');
-      if (options.certificate === undefined && options.request === undefined && options.again) await refuseDuringRun(options.state);
+      if (options.request === undefined && options.again) await refuseDuringRun(options.state);
       console.log((await enrol(options)).join('\n'));
     });
 
@@ -60,9 +66,9 @@ export function addLocalCommands(program: Command, exitCode: (code: number) => v
     });
 }
 
-/** Without a certificate nothing of a run goes on, not even the way back of a change that waits to be confirmed. */
+/** While a host waits to be enrolled nothing of a run goes on, not even the way back of a change that waits to be confirmed. */
 async function refuseDuringRun(state: string): Promise<void> {
   const [{ runsHere }, { openProbe }] = await Promise.all([import('./idle.ts'), import('./host/probe.ts')]);
   const runs = await runsHere(state, openProbe());
-  if (runs.length > 0) throw new Error(`a run is on this host (${runs.join('; ')}); enrol it again when that has ended, or by file: --request, then --certificate`);
+  if (runs.length > 0) throw new Error(`a run is on this host (${runs.join('; ')}); enrol it again when that has ended`);
 }

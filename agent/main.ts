@@ -58,20 +58,25 @@ async function facts(): Promise<Json> {
   return await readFacts(openProbe());
 }
 
+async function runsOf(state: string): Promise<string[]> {
+  const [{ runsHere }, { openProbe }] = await Promise.all([import('./idle.ts'), import('./host/probe.ts')]);
+  return await runsHere(state, openProbe());
+}
+
 async function startServing({ state, certs, listen, policy: policyFile }: ServeOptions): Promise<void> {
   process.umask(0o077);
   let ready: Promise<unknown> | undefined; // once: with it systemd's watchdog is fed from then on
   const tellSystemd = async (): Promise<unknown> => await (ready ??= notifySystemd(process.env, async () => (await import('./host/actor.ts')).openActor()));
   await holdAlone(state);
-  const address = await awaitEnrolment({ state, certs, listen, version: release.version, ready: tellSystemd });
+  const address = await awaitEnrolment({ state, certs, listen, version: release.version, ready: tellSystemd, runsHere: () => runsOf(state) });
   const tls = readTls(certs);
   const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile), revocations = new RevocationKeeper(join(certs, 'ca.crl'), tls.ca, tls.certificate);
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
   await revocations.current(); // who was revoked is known before anybody is let in
-  const dispatcher = new Dispatcher(host, state, workUnder(policy));
+  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workUnder(policy), () => leases.current);
   try {
     const { port } = await serve({
-      dispatcher, leases: new LeaseKeeper(state), revocations, facts,
+      dispatcher, leases, revocations, facts,
       operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy, revocations),
     }, tls, address);
     console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);

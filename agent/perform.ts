@@ -67,9 +67,9 @@ async function lookAgain({ operation, args, earlier }: Work, host: Host): Promis
 
 /** An assertion holds now, or within its deadline, or the step fails. A dry run looks once and does not judge the future. */
 async function assertHolds({ operation, args, mode }: Work, host: Host, emit: Emit): Promise<Outcome> {
-  const until = Date.now() + 1000 * (mode === 'check' ? 0 : operation.deadlineS?.(args) ?? 0);
+  const until = performance.now() + 1000 * (mode === 'check' ? 0 : operation.deadlineS?.(args) ?? 0);
   let look: Finding = await operation.check(host, args);
-  while (!look.satisfied && Date.now() < until) {
+  while (!look.satisfied && performance.now() < until) {
     await new Promise((resolve) => { setTimeout(resolve, 1000); });
     look = await operation.check(host, args);
   }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { Refused } from './dispatcher.ts';
 import { replaceFile } from './enrolment/files.ts';
 import { day, NotAList, serialOf, type RevocationList } from './enrolment/revoked.ts';
 import type { HealthItem } from './health/health.ts';
@@ -42,12 +43,16 @@ export class RevocationKeeper {
     return { revokedOn: (serial) => this.#list?.revoked.get(serialOf(serial)), item: this.#item(Date.now()) };
   }
 
-  /** Keeps a newer list. Answers whether it was newer, and the number of the one that is kept. Throws NotAList (a TypeError). */
+  /**
+   * Keeps a newer list; and the same one again where the file is not what it was. Answers whether it was taken, and the number of the
+   * one that is kept. Throws NotAList (a TypeError), and Refused for another list of the same number: one of the two is lost.
+   */
   async put(pem: string): Promise<{ taken: boolean; number: number }> {
     const list = await (await reading()).readList(pem, this.#ca);
     await this.current();
     const held = this.#list; // no await from here to the end: two callers must not pass each other
-    if (held !== undefined && list.number <= held.number) return { taken: false, number: held.number };
+    if (held !== undefined && list.number === held.number && list.pem !== held.pem) throw new Refused(`this host holds another revocation list with the same number ${String(held.number)}, of ${held.thisUpdate.toISOString()}: the pki folder that signed this one is behind; use the newest one, or restore its ledger`);
+    if (held !== undefined && (list.number < held.number || (list.number === held.number && this.#trouble === ''))) return { taken: false, number: held.number };
     replaceFile(this.#file, list.pem, 0o644);
     this.#take(list);
     return { taken: true, number: list.number };
@@ -89,7 +94,7 @@ export class RevocationKeeper {
     const list = this.#list, own = list?.revoked.get(this.#own), inForce = list === undefined ? 'no list is in force' : `number ${String(list.number)} of ${day(list.thisUpdate)} is in force`;
     const values = list === undefined ? {} : { number: list.number, revoked: list.revoked.size };
     const item = (grade: HealthItem['grade'], reason: string): HealthItem => ({ subsystem: 'revocation list', grade, reason, values });
-    if (own !== undefined) return item('critical', `this agent's own certificate ${this.#own} was revoked on ${day(own)}: coordinators refuse it; to enrol it again: tandem agent enrol --again`);
+    if (own !== undefined) return item('critical', `this agent's own certificate ${this.#own} was revoked on ${day(own)}: coordinators refuse it; to enrol it again: tandem agent enrol --again, and restart the agent`);
     if (this.#trouble !== '') return item('warn', `${this.#trouble}; ${inForce}`);
     if (list === undefined) return item('ok', 'none');
     if (list.nextUpdate.getTime() < nowMs) return item('warn', `${inForce}; a newer one was due on ${day(list.nextUpdate)} (tandem pki publish)`);

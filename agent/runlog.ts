@@ -43,8 +43,8 @@ const OUTPUT_LIMIT_CHARS = 256 * 1024;
 export class RunLog {
   readonly run: string;
   readonly commands = new Map<string, Trace>();
-  /** Commands up to this attempt are skipped, with this reason: a person stopped the run. */
-  stopped: { reason: string; attempt: number } | undefined;
+  /** A person stopped the run: what was sent under this fencing number is skipped (in journals of 0.1.0: up to this attempt). */
+  stopped: { reason: string; attempt: number; fence: number | undefined } | undefined;
   /** The coordinator's head that was kept last. */
   witnessed: SignedHead | undefined;
   #journal: Journal<Event>;
@@ -66,6 +66,9 @@ export class RunLog {
 
   /** Whether a command was accepted and has no result. */
   get unfinished(): boolean { return this.#open.size > 0; }
+  get openCount(): number { return this.#open.size; }
+  /** Accepted, and without a result. */
+  open(): [id: string, trace: Trace][] { return [...this.#open].flatMap((id) => { const trace = this.commands.get(id); return trace === undefined ? [] : [[id, trace] as [string, Trace]]; }); }
   /** Times of the first and of the last line, milliseconds since the epoch; 0 where there is none. */
   get span(): { beganMs: number; lastMs: number } { return { beganMs: this.#beganMs, lastMs: this.#lastMs }; }
   /** Whether somebody waits for its events. */
@@ -122,7 +125,7 @@ export class RunLog {
   #index(event: Event): void {
     if (this.#beganMs === 0) this.#beganMs = event.timeMs;
     this.#lastMs = event.timeMs;
-    if (event.kind === 'stopped') this.stopped = { reason: event.reason, attempt: event.attempt };
+    if (event.kind === 'stopped') this.stopped = { reason: event.reason, attempt: event.attempt, fence: (event as { fence?: number }).fence };
     if (event.kind === 'witnessed') this.witnessed = event.head;
     if (event.kind === 'accepted') { this.#accept(event); return; }
     const trace = this.commands.get(event.command);

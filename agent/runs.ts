@@ -26,12 +26,15 @@ export function markClosed(stateDir: string, log: RunLog): void {
 export function closedRun(stateDir: string, run: string): Closed | undefined {
   const sizeBytes = sizeOf(stateDir, run);
   if (sizeBytes === 0) return { beganMs: 0, lastMs: 0, lastSeq: 0, sizeBytes }; // a lease was asked for, and no work came
-  if (sizeBytes === undefined || !existsSync(markerOf(stateDir, run))) return undefined;
-  const closed = parsed(readFileSync(markerOf(stateDir, run), 'utf8'));
+  const closed = sizeBytes === undefined ? undefined : markerIn(stateDir, run);
   return closed?.sizeBytes === sizeBytes ? closed : undefined;
 }
 
-/** Undefined where a start without power or a full disk left half a file. */
+function markerIn(stateDir: string, run: string): Closed | undefined {
+  try { return parsed(readFileSync(markerOf(stateDir, run), 'utf8')); } catch { return undefined; } // none, or not to be read: the journal is
+}
+
+/** Undefined where a power cut or a full disk left half a file. */
 export function parsed(marker: string): Closed | undefined {
   try { return JSON.parse(marker) as Closed; } catch { return undefined; }
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { standingOf } from './enrolment/pending.ts';
+import { MAX_WRONG, standingOf } from './enrolment/pending.ts';
 import { readUnits } from './facts/units.ts';
 import { certificateItem } from './health/services.ts';
 import type { Probe } from './host/host.ts';
@@ -29,7 +29,7 @@ async function enrolment(probe: Probe, stateDir: string, nowMs: number): Promise
   const pem = await probe.readFile(CERTIFICATE);
   if (pem === undefined) {
     const standing = standingOf(await probe.readFile(join(stateDir, 'enrolment.json')), await probe.readFile(join(stateDir, 'enrolment-tries.json')), nowMs);
-    const code = { none: 'no code is open (tandem agent enrol)', expired: 'its code has expired (tandem agent enrol)', void: 'its code is void after five wrong proofs (tandem agent enrol)' };
+    const code = { none: 'no code is open (tandem agent enrol)', expired: 'its code has expired (tandem agent enrol)', void: `its code is void after ${String(MAX_WRONG)} wrong proofs (tandem agent enrol)` };
     return `no: there is no ${CERTIFICATE}; ${typeof standing === 'string' ? code[standing] : `a code is open until ${new Date(standing.untilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`}`;
   }
   const { grade, reason } = certificateItem(Buffer.from(pem), nowMs), { subjectAltName, validTo } = new X509Certificate(pem);

@@ -47,7 +47,7 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
     }
     // What a killed agent left running of a step that may be killed must not work beside the next try. A change that waits to be
     // confirmed sees to its own: what it started may be what keeps the host connected.
-    if (trace?.checked !== undefined && trace.armed === undefined && operation.mayKill) await endMarked(command.id);
+    if ((trace?.checked !== undefined || command.mode === 'revert') && trace?.armed === undefined && operation.mayKill) await endMarked(command.id);
     let untilMs = operation.mayKill ? monotonicMs() + 1000 * (command.timeoutS || operation.timeoutS) : Infinity;
     const telling: Emit = (event) => {
       // What follows any other event may be a change; a dry run makes none.

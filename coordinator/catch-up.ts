@@ -28,8 +28,8 @@ export async function catchUp(host: string, link: Link, { run, patienceS }: { ru
       break;
     } catch (error) {
       if (error instanceof AgentRefused && error.code === 'NOT_FOUND') break;
-      brokenSinceMs ??= Date.now();
-      if (!(error instanceof Unreachable) || Date.now() - brokenSinceMs > patienceS * 1000) throw error;
+      brokenSinceMs ??= performance.now();
+      if (!(error instanceof Unreachable) || performance.now() - brokenSinceMs > patienceS * 1000) throw error;
       await new Promise((resolve) => { setTimeout(resolve, 300); });
     }
   }

@@ -8,7 +8,9 @@ import { printable } from './printable.ts';
 
 type Message = Record<string, unknown>;
 
-const TIMEOUT_MS = 10_000, NONCE_BYTES = 32, MESSAGE_BYTES = 65_536, LIST_BYTES = 48_000;
+const TIMEOUT_MS = 10_000, NONCE_BYTES = 32, MESSAGE_BYTES = 65_536;
+/** The longest list that goes with a certificate; the agent takes small messages only before it is enrolled. */
+export const LIST_BYTES = 48_000;
 
 /** What Node says of a certificate that is not the one pinned: its own signature, a stranger's, or another key under the same name. */
 const OTHER_PEER = /self-signed certificate|unable to (get|verify)|certificate signature failure|another key than the code names/;

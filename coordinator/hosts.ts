@@ -11,8 +11,8 @@ import { Witness } from './witness.ts';
 export interface RunSettings {
   run: string;
   mode: Mode;
-  /** 1, and one more each time the run is gone on with. */
-  attempt: number;
+  /** The checkpoint that a revert goes back to. */
+  to?: string;
   /** Name written into the lease and the journal. */
   by: string;
   /** Signs this side's chain heads. */
@@ -26,12 +26,20 @@ export interface RunSettings {
 }
 
 export interface HostWatcher {
+  /** A person stopped this attempt on one host. */
+  onStopped(reason: string): void;
   onEvent(host: string, event: Event): void;
   onNote(host: string, text: string): void;
 }
 
 /** This coordinator let go of the run; the hosts go on with what they hold. */
 export class Detached extends Error {}
+
+/** Every attempt that a record knows of: a number is never given twice, whatever was lost of this journal. */
+function attemptOf(record: RunRecord): number {
+  if (record.type === 'begun') return record.attempt;
+  return record.type === 'event' && (record.event.kind === 'accepted' || record.event.kind === 'stopped') ? record.event.attempt : 0;
+}
 
 /** Every `coordinator-file:` reference in a step's arguments. */
 export function coordinatorSecrets(args: Json): string[] {
@@ -53,6 +61,8 @@ export class Hosts {
   readonly #ended = new Set<string>();
   readonly #seen = new Map<string, Set<number>>();
   readonly #witness: Witness;
+  readonly #records: readonly RunRecord[];
+  #attempt = 1;
   #detached = false;
 
   /** `records`: what the run has on record from earlier attempts. */
@@ -62,22 +72,37 @@ export class Hosts {
     this.#links = links;
     this.#store = store;
     this.#watcher = watcher;
+    this.#records = records;
     this.#witness = new Witness(settings.run, settings.own, store, records);
     this.#leases = new Leases(settings, plan.hosts.map(({ name }) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
   }
 
   get detached(): boolean { return this.#detached; }
 
-  /** Does the work while every host is proven and held; the run's end is on record when it resolves. Throws Locked, Unreachable, AgentRefused before any work, Detached. */
-  async hold(work: () => Promise<{ code: number; reason: string }>): Promise<number> {
+  /** Of this attempt: 1, and one more than any that a host has heard of each time the run is gone on with. */
+  get attempt(): number { return this.#attempt; }
+
+  /**
+   * Does the work while every host is proven and held, with all on record that they did in earlier attempts; the run's end is on record
+   * when it resolves. Throws Locked, Unreachable, AgentRefused before any work, Detached.
+   */
+  async hold(work: (records: readonly RunRecord[]) => Promise<{ code: number; reason: string }>): Promise<number> {
     await this.#prove();
     await this.#leases.take();
-    const { run, mode, attempt, by } = this.settings;
-    this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt, by });
+    const { run, mode, by, to } = this.settings;
+    let records = this.#records;
+    try {
+      if (records.length > 0) records = await this.#catchUp();
+      this.#attempt = 1 + records.reduce((highest, record) => Math.max(highest, attemptOf(record)), 0);
+      this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt: this.#attempt, by, ...(to === undefined ? {} : { to }) });
+    } catch (error) {
+      await this.#leases.release().catch(() => undefined); // nothing of this attempt was sent
+      throw this.#detached ? new Detached('detached') : error;
+    }
     // Whoever holds the host now works there: nothing more is sent from here.
     this.#leases.keep((error) => { this.note('', error.message); this.detach(); });
     let end: { code: number; reason: string };
-    try { end = await work(); } catch (error) {
+    try { end = await work(records); } catch (error) {
       throw this.#detached ? new Detached('detached') : error;
     } finally {
       this.#leases.let();
@@ -101,10 +126,10 @@ export class Hosts {
   }
 
   /** What the hosts did that is not on record is put there, once each host has ended what it holds. Resolves with the whole record. Throws Unreachable, AgentRefused. */
-  async catchUp(records: readonly RunRecord[]): Promise<RunRecord[]> {
-    const all = [...records];
+  async #catchUp(): Promise<RunRecord[]> {
+    const all = [...this.#records];
     await Promise.all(this.#plan.hosts.map(async ({ name }) => {
-      await catchUp(name, this.link(name), this.settings, records, (event) => { all.push({ type: 'event', host: name, event }); this.#hear(name, event); });
+      await catchUp(name, this.link(name), this.settings, this.#records, (event) => { all.push({ type: 'event', host: name, event }); this.#hear(name, event); });
     }));
     return all;
   }
@@ -135,6 +160,7 @@ export class Hosts {
 
   #hear(host: string, event: Event): void {
     if (this.#detached) return;
+    if (event.kind === 'stopped' && event.fence === this.#leases.fence(host)) this.#watcher.onStopped(event.reason);
     if (event.kind === 'finished') this.#ended.add(event.command);
     // A command sent again brings its events again: they are on record.
     const seen = this.#seen.get(host) ?? new Set<number>();

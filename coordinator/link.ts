@@ -157,8 +157,8 @@ export class Link {
       try {
         await this.#stream(commands.filter((command) => !results.has(command.id)), hear);
       } catch (error) {
-        brokenSinceMs ??= Date.now();
-        if (!(error instanceof Unreachable) || this.#closed || Date.now() - brokenSinceMs > patienceS * 1000) throw error;
+        brokenSinceMs ??= performance.now();
+        if (!(error instanceof Unreachable) || this.#closed || performance.now() - brokenSinceMs > patienceS * 1000) throw error;
         await new Promise((resolve) => { setTimeout(resolve, 300); });
       }
     }

@@ -91,4 +91,4 @@ function explain(error: unknown, program: Command, argv: string[], { tell }: Pic
 
 const nextWhenLocked = ({ holder, lapsed }: Locked): string => (lapsed
   ? `tandem resume ${holder} goes on with that run, where it was begun; tandem status ${holder} shows how far it is. The same command with --take-over takes the host.`
-  : `wait for it, or: tandem stop ${holder}. Where its coordinator has died: tandem resume ${holder}`);
+  : `wait for it, or: tandem stop ${holder}. Where its coordinator has died: tandem status ${holder} says how to go on`);

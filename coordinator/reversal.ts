@@ -30,22 +30,23 @@ export class Reversal {
   readonly #to: number;
   readonly #hosts: Hosts;
   readonly #watcher: RunWatcher;
-  readonly #records: readonly RunRecord[];
   #stopReason: string | undefined;
 
   constructor(plan: Plan, to: number, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: RunWatcher, records: readonly RunRecord[]) {
     this.#plan = plan;
     this.#to = to;
     this.#watcher = watcher;
-    this.#records = records;
-    this.#hosts = new Hosts(plan, settings, links, store, watcher, records);
+    this.#hosts = new Hosts(plan, settings, links, store, {
+      onEvent: (host, event) => { watcher.onEvent(host, event); }, onNote: (host, text) => { watcher.onNote(host, text); },
+      onStopped: (reason) => { this.#stopReason ??= reason; },
+    }, records);
   }
 
   /** Resolves with the exit code: rolled back, or not all the way. Throws Locked, Unreachable, AgentRefused before any work. */
   async carryOut(): Promise<number> {
-    return await this.#hosts.hold(async () => {
-      const { undo, left, barred } = wayBack(this.#plan, this.#to, standingOf(await this.#hosts.catchUp(this.#records)));
-      if (barred !== undefined) return { code: EXIT.rollBackFailed, reason: barred };
+    return await this.#hosts.hold(async (known) => {
+      const { undo, left, barred } = wayBack(this.#plan, this.#to, standingOf(known));
+      if (barred !== undefined) return { code: EXIT.failed, reason: `nothing was undone: ${barred}` };
       for (const { host, step } of left) this.#hosts.note(host, `${step.id} cannot be undone and is left as it is: ${step.sentence}`);
       for (const stage of this.#plan.stages.slice(this.#to).reverse()) {
         const ofStage = undo.filter((each) => each.stage === stage);
@@ -76,11 +77,9 @@ export class Reversal {
 
   async #onHost(stage: PlanStage, host: string, steps: PlanStep[]): Promise<string[]> {
     try {
-      const { attempt } = this.#hosts.settings;
+      const { attempt } = this.#hosts;
       const results = await this.#hosts.send(host, steps.map((step) => ({ step, command: this.#hosts.command(host, step, 'revert', attempt, `${stage.phase}/${stage.stage}/back`) })));
-      const stopped = results.find(({ result, reason }) => result === 'skipped' && reason.startsWith('stopped: '));
-      if (stopped !== undefined) this.#stopReason ??= stopped.reason.slice('stopped: '.length);
-      return results.filter(({ result }) => result !== 'reverted' && result !== 'skipped').map(({ step, result }) => `${stepKey(step, host)} ${result}`).concat(stopped === undefined ? [] : [`${host} stopped`]);
+      return results.filter(({ result }) => result !== 'reverted').map(({ step, result }) => `${stepKey(step, host)} ${result}`);
     } catch (error) {
       if (this.#hosts.detached || !(error instanceof Unreachable || error instanceof AgentRefused)) throw error;
       this.#hosts.note(host, error.message);

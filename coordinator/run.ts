@@ -6,33 +6,36 @@ import { standingOf, type Standing } from './standing.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
 import { HostEnds, withinBudget } from './verdict.ts';
 
-export interface RunWatcher extends HostWatcher { onStage(stage: PlanStage): void }
+export interface RunWatcher extends Omit<HostWatcher, 'onStopped'> { onStage(stage: PlanStage): void }
 
 /** Carries a plan out, from its beginning or from where an earlier attempt got to: order across hosts is decided here, all else by the agents. */
 export class Run {
   readonly #plan: Plan;
   readonly #hosts: Hosts;
   readonly #watcher: RunWatcher;
-  /** What this run has on record from earlier attempts. */
-  readonly #records: readonly RunRecord[];
   readonly #good = new Set<string>();
   readonly #ends = new HostEnds();
   readonly #skipped: ReadonlySet<string>;
   #standing = new Map<string, Standing>();
   #stopReason: string | undefined;
 
+  /** `records`: what this run has on record from earlier attempts. */
   constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: RunWatcher, records: readonly RunRecord[] = []) {
     this.#plan = plan;
     this.#watcher = watcher;
-    this.#records = records;
     this.#skipped = new Set(plan.stages.flatMap((stage) => stage.hosts.flatMap(({ host, steps }) => steps.filter(({ skip }) => skip !== undefined).map(({ id }) => stepKey(id, host)))));
-    this.#hosts = new Hosts(plan, settings, links, store, watcher, records);
+    this.#hosts = new Hosts(plan, settings, links, store, {
+      onEvent: (host, event) => { watcher.onEvent(host, event); }, onNote: (host, text) => { watcher.onNote(host, text); },
+      onStopped: (reason) => { this.#stopReason ??= reason; },
+    }, records);
   }
 
   /** Resolves with the exit code; every result is in the store by then. Throws Locked, Unreachable, AgentRefused before any work. */
   async carryOut(): Promise<number> {
-    return await this.#hosts.hold(async () => {
-      if (this.#records.length > 0) await this.#goOn();
+    return await this.#hosts.hold(async (known) => {
+      // What is done is never sent again.
+      this.#standing = standingOf(known);
+      for (const [key, { good }] of this.#standing) if (good) this.#good.add(key);
       for (const stage of this.#plan.stages) {
         if (this.#stopReason !== undefined || (this.#applies && this.#ends.size > 0 && !withinBudget(stage, this.#ends.size))) break;
         this.#watcher.onStage(stage);
@@ -51,12 +54,6 @@ export class Run {
   detach(): void { this.#hosts.detach(); }
 
   get #applies(): boolean { return this.#hosts.settings.mode === 'apply'; }
-
-  /** Each host first ends what it holds and tells it; then what is done is known, and never sent again. */
-  async #goOn(): Promise<void> {
-    this.#standing = standingOf(await this.#hosts.catchUp(this.#records));
-    for (const [key, { good }] of this.#standing) if (good) this.#good.add(key);
-  }
 
   async #stage(stage: PlanStage): Promise<void> {
     const waiting = [...stage.hosts];
@@ -79,7 +76,8 @@ export class Run {
     const work = (unmet < 0 ? steps : steps.slice(0, unmet)).filter((step) => step.skip === undefined && !this.#isGood(host, step));
     try {
       if (!await this.#endBegun(stage, host, work) || !await this.#settle(stage, host, work)) return false;
-      const left = work.filter((step) => !this.#isGood(host, step)), { mode, attempt } = this.#hosts.settings;
+      if (this.#stopReason !== undefined) return false;
+      const left = work.filter((step) => !this.#isGood(host, step)), { attempt, settings: { mode } } = this.#hosts;
       return await this.#sent(host, left, left.map((step) => this.#hosts.command(host, step, mode, attempt, `${stage.phase}/${stage.stage}`))) && unmet < 0;
     } catch (error) {
       if (this.#hosts.detached || !(error instanceof Unreachable || error instanceof AgentRefused)) throw error;
@@ -106,7 +104,7 @@ export class Run {
     for (const step of work) {
       const key = stepKey(step.id, host), standing = this.#standing.get(key);
       if (standing?.unknown !== true) continue;
-      const [look] = await this.#hosts.send(host, [{ step, command: this.#hosts.command(host, step, 'check', this.#hosts.settings.attempt, `${stage.phase}/${stage.stage}/look`) }]);
+      const [look] = await this.#hosts.send(host, [{ step, command: this.#hosts.command(host, step, 'check', this.#hosts.attempt, `${stage.phase}/${stage.stage}/look`) }]);
       const told = look?.result === 'unchanged' ? 'done' : look?.result === 'would_change' ? 'not-done' : undefined;
       if (standing.word === 'done' && told === 'not-done') {
         this.#hosts.note(host, `${step.id} is not done, whatever was said: a look finds that it would change something; tandem resolve ... not-done carries it out`);
@@ -128,8 +126,6 @@ export class Run {
     const results = await this.#hosts.send(host, commands.flatMap((command, at) => { const step = steps[at]; return step === undefined ? [] : [{ command, step }]; }));
     for (const { step, result } of results) if (isGood(result, mode)) this.#good.add(stepKey(step, host));
     if (again) return this.#wentWell(host, results.filter(({ result }) => result !== 'skipped'));
-    const stopped = results.find(({ result, reason }) => result === 'skipped' && reason.startsWith('stopped: '));
-    if (stopped !== undefined) this.#stopReason ??= stopped.reason.slice('stopped: '.length);
     return this.#wentWell(host, results);
   }
 

@@ -1,21 +1,53 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 
-/** The longest path that a socket may have on Linux, bytes. */
-const LONGEST = 107;
+/** The longest path that a socket may have on Linux, bytes; the name it is made under is a little longer than its own. */
+const LONGEST = 107, MARGIN = 12;
+
+/** Held until it is closed, or this process ends, however it does. */
+export interface Held { close(done?: () => void): void }
 
 /**
- * Keeps a second process off what lies beside `socketPath`. Held by a socket until this process ends, however it does; one that
- * hangs holds it still. Throws with the words of `heldBy` when another holds it.
+ * Keeps a second process off what lies beside `socketPath`, by a socket that answers. One that hangs holds it still. Throws with
+ * the words of `heldBy` when another holds it.
  */
-export async function holdAlone(socketPath: string, heldBy: () => Error): Promise<Server> {
-  if (Buffer.byteLength(socketPath) > LONGEST) throw new Error(`${socketPath}: ${String(Buffer.byteLength(socketPath))} bytes, a socket's path has at most ${String(LONGEST)}; choose a state folder with a shorter path`);
+export async function holdAlone(socketPath: string, heldBy: () => Error): Promise<Held> {
+  const bytes = Buffer.byteLength(socketPath);
+  if (bytes > LONGEST - MARGIN) throw new Error(`${socketPath}: ${String(bytes)} bytes, at most ${String(LONGEST - MARGIN)} can be held by a socket; choose a state folder with a shorter path`);
   mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-  if (await answers(socketPath)) throw heldBy();
-  rmSync(socketPath, { force: true }); // left by one that was killed
+  const own = `${socketPath}.${String(process.pid)}`;
+  for (;;) {
+    if (await answers(socketPath)) throw heldBy();
+    await clearDead(socketPath, `${own}.old`, heldBy);
+    rmSync(own, { force: true });
+    const server = await listenAt(own);
+    try {
+      linkSync(own, socketPath); // fails where another was quicker, unlike a rename
+      rmSync(own);
+      return { close(done) { rmSync(socketPath, { force: true }); server.close(done); } };
+    } catch (error) {
+      server.close();
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Takes away what a killed one left; what was put in its place meanwhile, and answers, goes back. */
+async function clearDead(path: string, aside: string, heldBy: () => Error): Promise<void> {
+  try { renameSync(path, aside); } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const alive = await answers(aside);
+  if (alive) linkSync(aside, path);
+  rmSync(aside, { force: true });
+  if (alive) throw heldBy();
+}
+
+async function listenAt(path: string): Promise<Server> {
   const server = createServer((socket) => { socket.destroy(); });
-  await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(socketPath, resolve); });
+  await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(path, resolve); });
   return server.unref();
 }
 

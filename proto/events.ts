@@ -29,8 +29,8 @@ export type EventKind =
   | { kind: 'reverting'; code: Code; reason: string; failure: Failure | null }
   | { kind: 'verified'; satisfied: boolean; found: Json; differences: Difference[] }
   | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number }
-  /** A person stopped the run on this host: its commands up to this attempt are skipped. No command of its own. */
-  | { kind: 'stopped'; reason: string; attempt: number }
+  /** A person stopped the run on this host: what was sent under this fencing number, or an older one, is skipped. No command of its own. */
+  | { kind: 'stopped'; reason: string; attempt: number; fence: number }
   /** The coordinator's signed head of its journal of this run, kept here. No command of its own. */
   | { kind: 'witnessed'; head: SignedHead };
 

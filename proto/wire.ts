@@ -110,7 +110,7 @@ function kindFromWire(kind: string, part: Fields): EventKind {
     case 'confirmed': return { kind, by: text('by'), peer: text('peer') };
     case 'reverting': return { kind, code: text('code') as Code, reason: text('reason'), failure: failureOf(part) };
     case 'finished': return { kind, result: text('result') as Result, code: text('code') as Code | '', reason: text('reason'), failure: failureOf(part), durationMs: small('durationMs') };
-    case 'stopped': return { kind, reason: text('reason'), attempt: small('attempt') };
+    case 'stopped': return { kind, reason: text('reason'), attempt: small('attempt'), fence: whole(part, 'fence') };
     case 'witnessed': return { kind, head: headFromWire(part['head']) };
     default: throw new TypeError(`an event of kind "${kind}" is not in this version of the contract`);
   }

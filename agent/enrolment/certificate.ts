@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readIfThere, replaceFile } from './files.ts';
+import { readIfThere, syncFolder, writeBeside } from './files.ts';
 import type { HostKey } from './key.ts';
 import { day, serialOf, type RevocationList } from './revoked.ts';
 
@@ -12,6 +12,8 @@ export interface Enrolment { site: string; host: string; serial: string; until: 
 
 /** Why a certificate was not installed; nothing was changed. */
 export class Unfit extends Error {}
+/** The disk did not take a certificate that was fit; the words say what stands now. */
+export class NotKept extends Error {}
 
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const HOLDER = /URI:spiffe:\/\/([a-z0-9._-]+)\/agent\/([a-z0-9-]+)(?:,|$)/;
@@ -58,14 +60,43 @@ async function newest(path: string, crlPem: string, ca: X509Certificate): Promis
   return came === undefined || (kept !== undefined && kept.number > came.number) ? kept : came;
 }
 
-/** agent.crt last: before it is there this host is not enrolled, whatever else was written. */
+/**
+ * All is on disk before the first file gets its name, so that a full disk changes nothing. agent.crt last: before it is there this
+ * host is not enrolled, whatever else was written. One that was here is kept as agent.crt.old. Throws NotKept.
+ */
 export function install(certs: string, { certificate, ca, list }: Enrolment): void {
   const { ca: caFile, crl, certificate: file } = paths(certs);
-  replaceFile(caFile, ca.toString(), 0o644);
-  if (list === undefined) rmSync(crl, { force: true });
-  else replaceFile(crl, list.pem, 0o644);
-  replaceFile(file, certificate.toString(), 0o644);
+  const texts: [path: string, text: string][] = [[caFile, ca.toString()], ...(list === undefined ? [] : [[crl, list.pem] as [string, string]]), [file, certificate.toString()]];
+  const written: string[] = [], named: string[] = [];
+  try {
+    for (const [path, text] of texts) written.push(writeBeside(path, text, 0o644));
+    keepOld(file);
+    for (const [path] of texts) {
+      if (path === file && list === undefined) rmSync(crl, { force: true });
+      renameSync(`${path}.new`, path);
+      named.push(path);
+    }
+  } catch (error) {
+    for (const fresh of written) rmSync(fresh, { force: true });
+    throw new NotKept(`${(error as Error).message}; ${named.length === 0 ? 'nothing was changed' : `${named.join(' and ')} ${named.length === 1 ? 'is' : 'are'} the new one, ${file} is as it was`}`);
+  }
+  syncFolder(certs);
 }
+
+/** A second name for it: the disk need not hold it twice, and agent.crt is there all the time. */
+function keepOld(file: string): void {
+  if (!existsSync(file)) return;
+  rmSync(`${file}.old`, { force: true });
+  linkSync(file, `${file}.old`);
+}
+
+/** Exactly the authority that was told by another way; a folder that somebody changed may hold his own. Throws Unfit. */
+export function checkAuthority(caPem: string, fingerprint: string): void {
+  const { fingerprint256 } = one(caPem, 'ca.crt');
+  if (bare(fingerprint256) !== bare(fingerprint)) throw new Unfit(`ca.crt is another authority's than --authority names: its fingerprint is ${fingerprint256}. Somebody may have changed the folder; nothing was changed here`);
+}
+/** A fingerprint in one form, however it was written. */
+const bare = (fingerprint: string): string => fingerprint.replaceAll(':', '').toLowerCase();
 
 /** The certificate that this host has; undefined where it is not enrolled. Throws where it is no certificate. */
 export function installed(certs: string): X509Certificate | undefined {
@@ -81,9 +112,13 @@ export function isComplete(certs: string, key: HostKey): boolean {
   }
 }
 
-/** The old certificate steps aside as agent.crt.old. */
-export function setAside(certs: string): string {
-  const { certificate } = paths(certs);
-  renameSync(certificate, `${certificate}.old`);
-  return `${certificate}.old`;
+/** Whether agent.crt is there and agent.key is another's. What cannot be read is told by who needs it. */
+export function isOfAnotherKey(certs: string): boolean {
+  try { return installed(certs)?.checkPrivateKey(createPrivateKey(readIfThere(join(certs, 'agent.key')) ?? '')) === false; } catch { return false; }
+}
+
+/** By what the file agent.crt is known again; undefined where there is none. */
+export function stampOf(certs: string): string | undefined {
+  const pem = readIfThere(paths(certs).certificate);
+  return pem === undefined ? undefined : createHash('sha256').update(pem).digest('hex');
 }

@@ -3,11 +3,16 @@ import { dirname } from 'node:path';
 
 /** In place of the old file, whole or not at all; on disk when it returns. */
 export function replaceFile(path: string, text: string, mode: number): void {
+  renameSync(writeBeside(path, text, mode), path);
+  syncFolder(dirname(path));
+}
+
+/** The text on disk as PATH.new; gives that path. */
+export function writeBeside(path: string, text: string, mode: number): string {
   const fresh = `${path}.new`;
   rmSync(fresh, { force: true }); // of a try that was cut off; and never through a link that lies there
   writeFileSync(fresh, text, { mode, flag: 'wx', flush: true });
-  renameSync(fresh, path);
-  syncFolder(dirname(path));
+  return fresh;
 }
 
 /** A new name in a folder outlives a power cut only when the folder is on disk too. */

@@ -8,11 +8,11 @@ const EVERY_MS = 200;
 
 /**
  * Cuts the file to its end now and then while its process writes to it, so that no command fills the disk: the writer appends, so what
- * it writes next comes behind what is left. Lines written at the moment of the cut may be lost. Returns what ends the watch.
+ * it writes next comes behind what is left. Lines written at the moment of the cut may be lost. Returns what ends the watch, with a last cut.
  */
 export function keepShort(path: string): () => void {
   const watch = setInterval(() => { cut(path); }, EVERY_MS);
-  return () => { clearInterval(watch); };
+  return () => { clearInterval(watch); cut(path); };
 }
 
 function cut(path: string): void {

@@ -26,10 +26,10 @@ export function withArgv(pids: number[], argv: string[]): number[] {
  * what it left running there, such as the script of a package whose yum was killed. A service that went its own way has a session of its own.
  */
 export async function sessionEnd(commandId: string, leader: number, argv: string[]): Promise<void> {
-  const until = Date.now() + STRAGGLERS_S * 1000;
+  const until = performance.now() + STRAGGLERS_S * 1000;
   for (;;) {
     const left = marked(commandId).filter((pid) => sessionOf(pid) === leader);
-    if (left.length === 0 || (Date.now() > until && withArgv(left, argv).length === 0)) return;
+    if (left.length === 0 || (performance.now() > until && withArgv(left, argv).length === 0)) return;
     await new Promise((resolve) => { setTimeout(resolve, 100); });
   }
 }

@@ -65,14 +65,14 @@ function differences(states: Map<string, UnitState>, enabled: boolean): Differen
 
 async function start(host: Host, names: string[], deadlineS: number): Promise<void> {
   if (names.length === 0) return;
-  const until = Date.now() + deadlineS * 1000;
+  const until = performance.now() + deadlineS * 1000;
   const ran = await host.act(['systemctl', 'start', ...names], { okCodes: [0, 1, 3, 4, 5, 6] });
   for (;;) {
     const waiting = [...await readUnits(host, names)].filter(([, unit]) => !isRunning(unit));
     if (waiting.length === 0) return;
     const settled = waiting.find(([, unit]) => unit.active === 'failed' || unit.active === 'inactive');
     const [name, unit] = settled ?? waiting[0] ?? ['', undefined];
-    if (unit !== undefined && (settled !== undefined || Date.now() >= until)) {
+    if (unit !== undefined && (settled !== undefined || performance.now() >= until)) {
       const why = settled === undefined ? `still ${wordsOf(unit)} after ${deadlineS} s` : `${wordsOf(unit)}, result ${unit.result}`;
       throw new StepError('command_failed', `${name} did not start: ${why}`, { argv: ran.argv, exitCode: ran.exitCode, signal: ran.signal, stderrTail: ran.stderr.slice(-2000) });
     }

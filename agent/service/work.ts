@@ -50,7 +50,7 @@ export function execute({ gate, dispatcher, leases }: Work, call: ServerDuplexSt
       if (followed === undefined) {
         const log = dispatcher.run(command.run);
         followed = command.run;
-        unfollow.push(pump(call, log, log.lastSeq + 1, (event) => mine.has(event.command), noteSent));
+        unfollow.push(pump(call, log, log.lastSeq + 1, (event) => mine.has(event.command) || event.kind === 'stopped', noteSent));
       }
       if (followed !== command.run) throw new Denied(status.INVALID_ARGUMENT, 'one stream carries the commands of one run');
       mine.add(command.id);

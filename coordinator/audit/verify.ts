@@ -57,10 +57,10 @@ function auditOwn(own: ReadFile, hosts: HostAudit[], against: Against): { proven
 }
 
 /** What nobody's signature covers. The lines of the last exchange itself are behind every head, and say nothing of the run. */
-function missingProof(own: ReadFile, { endedAt }: Records, provenTo: number, hosts: HostAudit[]): Finding[] {
+function missingProof(own: ReadFile, { begun, endedAt }: Records, provenTo: number, hosts: HostAudit[]): Finding[] {
   const findings: Finding[] = [];
   const unproven = (n: number, what: string): void => { findings.push({ kind: 'unproven', where: `${own.file}:${String(own.lines.get(n)?.line ?? own.last)}`, what }); };
-  if (endedAt === 0) unproven(own.last, 'the run has no end on record: it goes on still, its coordinator died, or the end was cut off');
+  if (endedAt < (begun.at(-1)?.n ?? 1)) unproven(own.last, 'the run has no end on record: it goes on still, its coordinator died, or the end was cut off');
   else if (endedAt > provenTo) unproven(endedAt, `the end of the run is not witnessed by any host; the coordinator's own words are proven as far as line ${String(provenTo)}`);
   for (const { host, provenTo: signed, tells } of hosts) {
     if (tells > signed) unproven(own.last, signed === 0 ? `no signed head of ${host} is on record: nothing that it told is proven` : `what ${host} told behind its line ${String(signed)} is not signed by it`);

@@ -16,10 +16,9 @@ import { reportText } from '../report/text.ts';
 import { Run } from '../run.ts';
 import { EXIT } from '../verdict.ts';
 import { openLocalStore } from '../store/local.ts';
-import type { RunStore, RunWriter } from '../store/runstore.ts';
+import type { RunRecord, RunStore, RunWriter } from '../store/runstore.ts';
 import { newestPlan, readPlan } from '../store/plans.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
-import type { Kept } from './stored-run.ts';
 
 export interface RunOptions { runId?: string; patience: number; takeOver?: true; json?: true }
 
@@ -46,28 +45,35 @@ export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'ap
   const run = runId ?? newRunId(Date.now());
   const store = openLocalStore(context.stateFolder());
   if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, `another --run-id, or: tandem resume ${run}`)]);
-  await conduct(context, { run, plan, records: [] }, mode, created(store, run, plan), options, (settings, links, writer, progress) => {
-    const carried = new Run(plan, settings, links, writer, progress);
+  await conduct(context, run, () => ({ plan, records: [], writer: created(store, run, plan) }), mode, options, (settings, links, { writer }, progress) => {
     context.tell(`${mode === 'check' ? 'Dry run' : 'Run'} ${run} of plan ${plan.digest.slice(0, 12)}; Ctrl-C lets each host finish the step in hand and stops.`);
-    return carried;
+    return new Run(plan, settings, links, writer, progress);
   });
 }
 
 /** What carries a run on: the plan forward, or its steps back. */
 export interface Conducted { carryOut(): Promise<number>; stop(reason: string): Promise<void>; detach(): void }
 
-/** One attempt of a run, new or kept: certificate and secrets checked first, no second coordinator beside it, the report at the end. Sets the exit code. */
-export async function conduct(context: Context, { run, plan, records }: Pick<Kept, 'run' | 'plan' | 'records'>, mode: RunSettings['mode'], writer: RunWriter, { patience, takeOver, json }: Omit<RunOptions, 'runId'>,
-  make: (settings: RunSettings, links: Map<string, Link>, writer: RunWriter, progress: Progress) => Conducted): Promise<void> {
+/** A run in this coordinator's hands alone. */
+export interface InHand { plan: Plan; records: readonly RunRecord[]; writer: RunWriter }
+
+/**
+ * One attempt of a run, new or kept: no second coordinator beside it, certificate and secrets checked first, the report at the end. `take` is
+ * called once nobody else can write the run's journal: what was read before may be old. Sets the exit code.
+ */
+export async function conduct(context: Context, run: string, take: () => InHand, mode: RunSettings['mode'], { patience, takeOver, json, to }: Omit<RunOptions, 'runId'> & { to?: string },
+  make: (settings: RunSettings, links: Map<string, Link>, inHand: InHand, progress: Progress) => Conducted): Promise<void> {
   const own = credentials(context, readSite(context.siteFile()), OPERATOR), store = openLocalStore(context.stateFolder());
-  checkSecrets(context.siteFile(), plan);
-  const attempt = 1 + Math.max(0, ...records.map((record) => (record.type === 'begun' ? record.attempt : 0)));
   const alone = await store.hold(run);
+  let plan: Plan;
   try {
-    const code = await withLinks(plan.hosts, own, async (links) => {
-      const progress = watchRun(plan, mode, json === true ? process.stderr : process.stdout);
-      const settings: RunSettings = { run, mode, attempt, by: owner(), own, patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
-      const conducted = make(settings, links, writer, progress);
+    const inHand = take();
+    ({ plan } = inHand);
+    checkSecrets(context.siteFile(), plan);
+    const code = await withLinks(inHand.plan.hosts, own, async (links) => {
+      const progress = watchRun(inHand.plan, mode, json === true ? process.stderr : process.stdout);
+      const settings: RunSettings = { run, mode, ...(to === undefined ? {} : { to }), by: owner(), own, patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
+      const conducted = make(settings, links, inHand, progress);
       const release = onInterrupt(context, conducted, run);
       try { return await conducted.carryOut(); } catch (error) {
         if (error instanceof Detached) return EXIT.interrupted;
@@ -75,7 +81,7 @@ export async function conduct(context: Context, { run, plan, records }: Pick<Kep
       } finally {
         release();
         progress.end();
-        writer.close();
+        inHand.writer.close();
       }
     });
     context.finish(code);

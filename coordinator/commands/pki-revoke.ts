@@ -28,7 +28,7 @@ export function revokeCommand(context: Context): Command {
 
 export function publishCommand(context: Context): Command {
   return new Command('publish').description('Send the revocation list to every host of the site; any operator may, since it is signed and numbered.')
-    .addHelpText('after', '\nExample:\n  tandem pki publish\n\nExit codes: 0 every host holds the list, 3 a host refused it, 5 a host cannot be reached.')
+    .addHelpText('after', '\nExample:\n  tandem pki publish\n\nExit codes: 0 every host holds the list, 3 a host refused it or holds another, 5 a host cannot be reached.')
     .action(async () => {
       const site = readSite(context.siteFile()), own = credentials(context, site, OPERATOR);
       const crlPem = await listToPublish(besideSite(context.siteFile(), site.pki), Date.now());
@@ -39,20 +39,26 @@ export function publishCommand(context: Context): Command {
       for (const { text } of answers) context.say(text);
       const codes = answers.map(({ code }) => code);
       context.finish(codes.includes(EXIT.failed) ? EXIT.failed : codes.includes(EXIT.unreachable) ? EXIT.unreachable : EXIT.done);
-      context.tell(codes.every((code) => code === EXIT.done) ? 'Next: nothing; each host refuses who stands in the list, within 10 s also on open connections.'
+      if (answers.some(({ behind }) => behind === true)) context.tell(`Next: this pki folder is behind: work with the newest copy of it, or restore its ledger.jsonl and ca.crl; then tandem pki revoke and tandem pki publish there. A host that did not take the list lets in who stands in it only.`);
+      else context.tell(codes.every((code) => code === EXIT.done) ? 'Next: nothing; each host refuses who stands in the list, within 10 s also on open connections.'
         : 'Next: tandem pki publish again once the host is back, or copy ca.crl to /etc/tandem/pki there: until then it lets in who was revoked.');
     });
 }
 
-async function publishTo(host: string, link: Link, crlPem: string, number: number): Promise<{ text: string; code: number }> {
+/** `behind`: the host holds what this folder does not know of. */
+interface Answer { text: string; code: number; behind?: true }
+
+async function publishTo(host: string, link: Link, crlPem: string, number: number): Promise<Answer> {
   try {
     const answer = await link.call('PutRevocations', { crlPem }), held = Number(answer['number']);
     if (answer['taken'] === true) return { text: `${host}: taken, number ${String(held)}`, code: EXIT.done };
-    return { text: held > number ? `${host}: holds a newer list, number ${String(held)}; this one is number ${String(number)}` : `${host}: has number ${String(held)} already`, code: EXIT.done };
+    if (held > number) return { text: `${host}: not taken: it holds a newer list, number ${String(held)}; this one is number ${String(number)}`, code: EXIT.failed, behind: true };
+    return { text: `${host}: has number ${String(held)} already`, code: EXIT.done };
   } catch (error) {
     // A host that was revoked itself is not asked: nobody here trusts its answers.
     if (error instanceof AgentRefused && error.code === 'REVOKED') return { text: `${error.message}; it is sent nothing`, code: EXIT.done };
     if (error instanceof Unreachable) return { text: error.message, code: EXIT.unreachable };
+    if (error instanceof AgentRefused && error.code === 'FAILED_PRECONDITION') return { text: `${host}: not taken: it holds another list with the same number ${String(number)}`, code: EXIT.failed, behind: true };
     if (error instanceof AgentRefused) return { text: error.code === 'UNIMPLEMENTED' ? `${host}: its agent is of a version that takes no list` : error.message, code: EXIT.failed };
     throw error;
   }

@@ -38,11 +38,11 @@ export function pkiCommand(context: Context): Command {
     .action(async (name: string, { dir, role, address }: Options) => {
       const site = dir === undefined ? siteOf(context) : undefined;
       if (role !== 'agent' && address.length > 0) throw new InputError([problem(context.at('--address'), `--address for ${role} ${name}`, 'it for hosts only: people are not dialled')]);
-      const { issued } = await issueFor(folderOf(context, site, dir), role, name, address, Date.now());
+      const { issued, files } = await issueFor(folderOf(context, site, dir), role, name, address, Date.now());
       const hosts = site?.hosts.map((host) => host.name) ?? [];
       if (role === 'agent' && site !== undefined && !hosts.includes(name)) context.tell(`Note: ${context.siteFile()} has no host "${name}"${nearest(name, hosts) === undefined ? '' : `; did you mean "${nearest(name, hosts) as string}"?`}`);
       context.say(`Made ${join(issued, `${role}.crt`)}.`);
-      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (ca.crt, agent.crt, agent.key), then there: systemctl restart tandem-agent. (tandem enrol does it without moving a key.)` : `Next: give ${issued}/ to ${name}, whose site file names it as its pki folder.`);
+      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (${files.join(', ')}), then there: systemctl restart tandem-agent. (tandem enrol does it without moving a key.)` : `Next: give ${issued}/ (${files.join(', ')}) to ${name}, whose site file names it as its pki folder.`);
     });
   pki.command('list').description('Show every certificate that was made: whose, until when, and whether it is in force.')
     .option('--dir <folder>', 'folder of the authority (default: the pki folder of the site file, else ./pki)')

@@ -5,29 +5,46 @@ import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
 import { Run } from '../run.ts';
 import { standingOf, type Standing } from '../standing.ts';
 import { openLocalStore } from '../store/local.ts';
-import { conduct, type RunOptions } from './carry-out.ts';
+import { EXIT } from '../verdict.ts';
+import { conduct, type InHand, type RunOptions } from './carry-out.ts';
 import { credentials, OPERATOR } from './links.ts';
 import { withAttemptOptions } from './run.ts';
 import { runToGoOnWith, type Kept } from './stored-run.ts';
 
 /** Goes on with a run that began: what is done stays done, what was begun is found out, what is left is carried out. */
-async function goOn(context: Context, kept: Kept, options: Omit<RunOptions, 'runId'>): Promise<void> {
-  const writer = openLocalStore(context.stateFolder()).open(kept.run);
-  await conduct(context, kept, 'apply', writer, options, (settings, links, store, progress) => {
-    context.tell(`Attempt ${String(settings.attempt)} of run ${kept.run}; Ctrl-C lets each host finish the step in hand and stops.`);
-    return new Run(kept.plan, settings, links, store, progress, kept.records);
+async function goOn(context: Context, run: string, take: () => InHand, options: Omit<RunOptions, 'runId'>): Promise<void> {
+  await conduct(context, run, take, 'apply', options, (settings, links, { plan, records, writer }, progress) => {
+    context.tell(`Going on with run ${run}; Ctrl-C lets each host finish the step in hand and stops.`);
+    return new Run(plan, settings, links, writer, progress, records);
   });
 }
+
+interface Resume extends RunOptions { forward?: true }
 
 export function resumeCommand(context: Context): Command {
   return withAttemptOptions(new Command('resume').description('Go on with a run after a crash, a lost host, a stop or a failure that was mended: from the journals of the hosts, which know what was done.')
     .argument('[run]', 'run id (default: the latest run)'))
+    .option('--forward', 'after a revert that did not get to its checkpoint: carry out again what it undid')
     .addHelpText('after', '\nExamples:\n  tandem resume\n  tandem resume 20261124-114603-k3f --take-over\n\nExit codes: as tandem run.')
-    .action(async (id: string | undefined, options: RunOptions) => {
-      const kept = runToGoOnWith(context, id);
-      if (kept.report.exitCode === 0) { context.say(`Run ${kept.run} is done: nothing is left to go on with.`); return; }
-      await goOn(context, kept, options);
+    .action(async (id: string | undefined, { forward, ...options }: Resume) => {
+      const { run } = runToGoOnWith(context, id);
+      const take = (): InHand => {
+        const kept = runToGoOnWith(context, run);
+        if (forward !== true) refuseHalfWayBack(context, kept);
+        return inHand(context, kept);
+      };
+      if (runToGoOnWith(context, run).report.exitCode === 0) { context.say(`Run ${run} is done: nothing is left to go on with.`); return; }
+      await goOn(context, run, take, options);
     });
+}
+
+const inHand = (context: Context, { run, plan, records }: Kept): InHand => ({ plan, records, writer: openLocalStore(context.stateFolder()).open(run) });
+
+/** Going forward is not what a person wants whose way back was cut short. */
+function refuseHalfWayBack(context: Context, { run, records, report: { mode, exitCode } }: Kept): void {
+  if (mode !== 'revert' || exitCode === EXIT.rolledBack) return;
+  const begun = records.findLast((record) => record.type === 'begun'), to = begun?.type === 'begun' ? begun.to ?? 'CHECKPOINT' : 'CHECKPOINT';
+  throw new InputError([problem(context.at(run), `run ${run}, which was on its way back to checkpoint "${to}" and did not get there`, `tandem revert ${run} --to ${to}, which goes on with that; or --forward, which carries out again what was undone`)]);
 }
 
 interface Word extends RunOptions { by: string; reason: string; host?: string }
@@ -41,14 +58,14 @@ export function resolveCommand(context: Context): Command {
     .requiredOption('--reason <text>', 'why: it stands in the report'))
     .addHelpText('after', '\nExample:\n  tandem resolve 20261124-114603-k3f C23 done --by ann --reason "mysql_upgrade_info names 5.5.68"')
     .action(async (id: string, step: string, answer: 'done' | 'not-done', { by, reason, host, ...options }: Word) => {
-      const kept = runToGoOnWith(context, id);
-      const [name, standing] = unknownStep(context, kept, step, host);
-      const { holder } = credentials(context, readSite(context.siteFile()), OPERATOR);
-      const writer = openLocalStore(context.stateFolder()).open(kept.run);
-      const word = { type: 'resolved' as const, timeMs: Date.now(), host: name, step, command: standing.command, answer, by, subject: holder.name, reason };
-      writer.append(word);
-      writer.close();
-      await goOn(context, { ...kept, records: [...kept.records, word] }, options);
+      const { run } = runToGoOnWith(context, id), { holder } = credentials(context, readSite(context.siteFile()), OPERATOR);
+      await goOn(context, run, () => {
+        const kept = runToGoOnWith(context, run), [name, standing] = unknownStep(context, kept, step, host);
+        const word = { type: 'resolved' as const, timeMs: Date.now(), host: name, step, command: standing.command, answer, by, subject: holder.name, reason };
+        const { plan, records, writer } = inHand(context, kept);
+        writer.append(word);
+        return { plan, records: [...records, word], writer };
+      }, options);
     });
 }
 

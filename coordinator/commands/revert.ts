@@ -5,7 +5,7 @@ import { stepKey } from '../plan-format.ts';
 import { checkpoints, Reversal, wayBack, type Changed } from '../reversal.ts';
 import { standingOf } from '../standing.ts';
 import { openLocalStore } from '../store/local.ts';
-import { conduct, type RunOptions } from './carry-out.ts';
+import { conduct, type InHand, type RunOptions } from './carry-out.ts';
 import { withAttemptOptions } from './run.ts';
 import { runToGoOnWith } from './stored-run.ts';
 
@@ -27,9 +27,13 @@ export function revertCommand(context: Context): Command {
         context.say([undo.length === 0 ? 'Nothing is to be undone, as far as this journal knows.' : 'Would be undone, in this order:', ...undo.map(line), ...left.length === 0 ? [] : ['Cannot be undone, and would be left as it is:', ...left.map(line)]].join('\n'));
         return;
       }
-      await conduct(context, kept, 'revert', openLocalStore(context.stateFolder()).open(kept.run), options, (settings, links, writer, progress) => {
+      const take = (): InHand => {
+        const { plan, records } = runToGoOnWith(context, kept.run);
+        return { plan, records, writer: openLocalStore(context.stateFolder()).open(kept.run) };
+      };
+      await conduct(context, kept.run, take, 'revert', { ...options, to }, (settings, links, { plan, records, writer }, progress) => {
         context.tell(`Run ${kept.run} goes back to checkpoint ${to}; Ctrl-C lets each host finish the step in hand and stops.`);
-        return new Reversal(kept.plan, at, settings, links, writer, progress, kept.records);
+        return new Reversal(plan, at, settings, links, writer, progress, records);
       });
     });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InputError, problem, type Place } from '../input/problem.ts';
 import { serialOf } from './checks.ts';
 import { replaceFile } from './files.ts';
-import { readIssuer, record } from './folder.ts';
+import { putBeside, readIssuer, record } from './folder.ts';
 import { certificatesIn, daysLeft, isInForce, readLedger, WARN_DAYS, withLedger, type Certificate, type LedgerRecord } from './ledger.ts';
 import { certificateText, revokeAll, writeList } from './revoke.ts';
 
@@ -67,9 +67,7 @@ export async function enrol(folder: string, wanted: Wanted, csrPem: string, nowM
     mkdirSync(issued, { recursive: true, mode: 0o700 });
     setAside(issued);
     replaceFile(join(issued, 'agent.crt'), certificatePem);
-    replaceFile(join(issued, 'ca.crt'), authority.certificatePem);
-    const crlPem = existsSync(join(folder, 'ca.crl')) ? readFileSync(join(folder, 'ca.crl'), 'utf8') : '';
-    if (crlPem !== '') replaceFile(join(issued, 'ca.crl'), crlPem);
+    const { crlPem } = putBeside(folder, issued, authority.certificatePem);
     return { issued, serial: serialOf(new X509Certificate(certificatePem).serialNumber), certificatePem, caPem: authority.certificatePem, crlPem, revoked: reused === undefined ? before.map(({ serial }) => serial) : [], madeBeforeMs: reused === undefined ? undefined : before[0]?.atMs };
   });
 }

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { KeyPair } from './certificates.ts';
 import { checkIdentity, checkIssuer, holderOf, keySha256, serialOf, type Holder, type Role } from './checks.ts';
-import { readPem, refuse, refuseExisting, writePair } from './files.ts';
+import { readPem, refuse, refuseExisting, replaceFile, writePair } from './files.ts';
 import { withLedger, type Issued, type Ledger } from './ledger.ts';
 import { Revocations } from './revocations.ts';
 
@@ -47,8 +47,8 @@ export function readIssuer(folder: string, nowMs: number): KeyPair & { site: str
   return { ...checkIssuer(ca, caKey, nowMs), certificatePem: ca.text, keyPem: caKey.text };
 }
 
-/** Files for one holder under issued/NAME, ready to be copied as they are. Returns that folder and the site. */
-export async function issueFor(folder: string, role: Role, name: string, addresses: string[], nowMs: number): Promise<{ issued: string; site: string }> {
+/** Files for one holder under issued/NAME, ready to be copied as they are. Returns that folder and their names. */
+export async function issueFor(folder: string, role: Role, name: string, addresses: string[], nowMs: number): Promise<{ issued: string; files: string[] }> {
   const { site, ...authority } = readIssuer(folder, nowMs);
   const issued = join(folder, 'issued', name);
   mkdirSync(issued, { recursive: true, mode: 0o700 });
@@ -59,8 +59,16 @@ export async function issueFor(folder: string, role: Role, name: string, address
     record(ledger, folder, role, name, pair.certificatePem, 'pki issue', nowMs);
     writePair(issued, role, pair);
   });
-  writeFileSync(join(issued, 'ca.crt'), authority.certificatePem, { mode: 0o644 }); // one name may have two roles
-  return { issued, site };
+  const beside = putBeside(folder, issued, authority.certificatePem);
+  return { issued, files: [...beside.files, `${role}.crt`, `${role}.key`] };
+}
+
+/** The authority and, where something was ever revoked, the list: without it the holder would not know who is out of force. */
+export function putBeside(folder: string, issued: string, caPem: string): { files: string[]; crlPem: string } {
+  const list = join(folder, 'ca.crl'), crlPem = existsSync(list) ? readFileSync(list, 'utf8') : '';
+  replaceFile(join(issued, 'ca.crt'), caPem); // one name may have two roles
+  if (crlPem !== '') replaceFile(join(issued, 'ca.crl'), crlPem);
+  return { files: crlPem === '' ? ['ca.crt'] : ['ca.crt', 'ca.crl'], crlPem };
 }
 
 export interface Credentials {

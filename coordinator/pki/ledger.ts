@@ -1,8 +1,8 @@
-import { createHash, X509Certificate } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { X509Certificate } from 'node:crypto';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { holdAlone, type Held } from '../../proto/alone.ts';
 import { Journal, readJournal } from '../../proto/journal.ts';
 import { InputError, problem } from '../input/problem.ts';
 import { holderOf, keySha256, serialOf, type Role } from './checks.ts';
@@ -85,25 +85,41 @@ export class Ledger {
 }
 
 const WAIT_MS = 10_000;
+class InUse extends Error {}
+/** Of those in this process; the lock below is between processes. */
+let turn: Promise<unknown> = Promise.resolve();
 
 /** Opens the ledger for one piece of work; another process on this machine waits until it is closed. */
 export async function withLedger<T>(folder: string, use: (ledger: Ledger) => T | Promise<T>): Promise<T> {
-  const lock = await locked(folder);
-  try {
-    const ledger = new Ledger(folder);
-    try { return await use(ledger); } finally { ledger.close(); }
-  } finally { lock.close(); }
+  const mine = turn.then(async () => {
+    const lock = await locked(folder);
+    try {
+      const ledger = new Ledger(folder);
+      try { return await use(ledger); } finally { ledger.close(); }
+    } finally { lock.close(); }
+  });
+  turn = mine.catch(() => undefined);
+  return await mine;
 }
 
-/** A name in the kernel, not a file: it is let go of however the process ends. */
-async function locked(folder: string): Promise<Server> {
-  const name = `\0tandem-ledger-${createHash('sha256').update(realpathSync(folder)).digest('hex')}`;
+/** A socket within the folder: only who may write there can hold it, and it is let go of however the process ends. */
+async function locked(folder: string): Promise<Held> {
+  const opened = openSync(folder, 'r');
+  try {
+    // By the open folder, since a socket's path is short on Linux and the folder's may be long.
+    const held = await lockedAt(`/proc/self/fd/${String(opened)}/ledger.sock`, fileOf(folder));
+    return { close() { held.close(); closeSync(opened); } };
+  } catch (error) {
+    closeSync(opened);
+    throw error;
+  }
+}
+
+async function lockedAt(socket: string, file: string): Promise<Held> {
   for (const untilMs = Date.now() + WAIT_MS; ;) {
-    try {
-      return await new Promise<Server>((resolve, reject) => { const server = createServer().once('error', reject).listen(name, () => { resolve(server); }); });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      if (Date.now() > untilMs) throw new InputError([problem({ file: fileOf(folder), line: 1, column: 1 }, 'a ledger that another tandem command holds', 'one that is free: try again when that command has ended')]);
+    try { return await holdAlone(socket, () => new InUse()); } catch (error) {
+      if (!(error instanceof InUse)) throw error;
+      if (Date.now() > untilMs) throw new InputError([problem({ file, line: 1, column: 1 }, 'a ledger that another tandem command holds', 'one that is free: try again when that command has ended')]);
       await sleep(50);
     }
   }

@@ -15,13 +15,14 @@ export function reportOf(run: string, plan: Plan, records: readonly RunRecord[])
   const traces = tracesOf(records, begun.mode === 'check');
   const words = new Map(records.flatMap((record) => (record.type === 'resolved' ? [[`${record.step}@${record.host}`, record] as const] : [])));
   const hosts = plan.hosts.map(({ name, role }): HostReport => {
+    const own = notes(name);
     const steps = plan.stages.flatMap((stage) => stage.hosts.filter((on) => on.host === name).flatMap((on) => on.steps.map((step) => (
-      withWord(stepReport(step, stage, traces.get(`${step.id}@${name}`), notes(name), ended?.reason), words.get(`${step.id}@${name}`))))));
-    return { host: name, role, steps, counts: countsOf(steps), notes: notes(name) };
+      withWord(stepReport(step, stage, traces.get(`${step.id}@${name}`), own, ended?.reason), words.get(`${step.id}@${name}`))))));
+    return { host: name, role, steps, counts: countsOf(steps), notes: own };
   });
   return {
     format: 1, run, site: plan.site, runbook: plan.runbook.name, title: plan.runbook.title, planDigest: plan.digest,
-    mode: begun.mode, attempt: begun.attempt, by: begun.by, beganMs: records.find((record) => record.type === 'begun')?.timeMs ?? begun.timeMs,
+    mode: begun.mode, to: begun.to ?? null, attempt: begun.attempt, by: begun.by, beganMs: records.find((record) => record.type === 'begun')?.timeMs ?? begun.timeMs,
     endedMs: ended?.timeMs ?? null, exitCode: ended?.exitCode ?? null, reason: ended?.reason ?? '',
     counts: countsOf(hosts.flatMap((host) => host.steps)), hosts, notes: notes(''),
   };

@@ -37,6 +37,7 @@ export const reportSchema = z.strictObject({
   title: z.string(),
   planDigest: z.string(),
   mode: z.enum(['check', 'apply', 'revert']).describe('`check`: a dry run, nothing was changed; `revert`: the last attempt went back to a checkpoint'),
+  to: z.string().nullable().describe('For `revert`: the checkpoint that it goes back to'),
   attempt: z.int().min(1),
   by: z.string(),
   beganMs: ms,

@@ -40,19 +40,29 @@ export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'e
 }
 
 /** What to do next, one sentence a line. */
-export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'run' | 'runbook' | 'hosts'>): string[] {
+export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'to' | 'run' | 'runbook' | 'hosts'>): string[] {
   const { exitCode, mode, run, runbook } = report;
+  if (mode === 'revert') return nextOnTheWayBack(report);
   if (exitCode === null) return [`tandem status ${run} asks the hosts how far they are; tandem stop ${run} lets each finish its step and go no further.`, ...mode === 'check' ? [] : [`Where its coordinator has gone: tandem resume ${run} goes on with it.`]];
   if (runbook === 'op' && exitCode !== 8) return exitCode !== 0 ? ['Mend the cause named above, then the same command again.'] : mode === 'check' ? ['The same command without --check does it.'] : [];
   if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
   const again = mode === 'check' ? 'tandem check' : `tandem resume ${run}`, rest = mode === 'check' ? '' : ' What is done stays as it is.';
-  if (mode === 'revert' && exitCode !== 130) return [exitCode === 6 ? `The hosts are back at the checkpoint. tandem resume ${run} goes forward again from there.` : `Mend the cause named above, then the same tandem revert again: it goes on where it stopped.`];
   if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}.${rest}`];
   if (exitCode === 6) return [`The host is as it was before that step. Mend the cause named above, then: ${again}.${rest}`];
   if (exitCode === 7) return ['The host may be cut off: go to its console and look. The state it had before is in the report, the saved copies are in the run\'s folder under /var/lib/tandem/runs.'];
   if (exitCode === 8) return questions(report);
   if (exitCode === 130) return [`tandem status ${run} shows what is done; ${again} goes on from there.${rest}`];
   return [`Mend the cause named above, then: ${again}.${rest}`];
+}
+
+function nextOnTheWayBack({ exitCode, run, to }: Pick<RunReport, 'exitCode' | 'run' | 'to'>): string[] {
+  const on = `tandem revert ${run} --to ${to ?? 'CHECKPOINT'} goes on with the way back`, forward = `tandem resume ${run} --forward carries out again what was undone.`;
+  switch (exitCode) {
+    case 6: return [`The hosts are back at the checkpoint. tandem resume ${run} goes forward again from there.`];
+    case null: return [`tandem status ${run} asks the hosts how far they are. Where its coordinator has gone: ${on}; ${forward}`];
+    case 130: return [`${on}; ${forward}`];
+    default: return [`Mend the cause named above, then: ${on} where it stopped.`];
+  }
 }
 
 /** What a person must say before the run can go on, and how to find it out. */

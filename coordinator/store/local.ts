@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { RUN_ID } from '../../proto/command.ts';
 import { holdAlone } from '../../proto/alone.ts';
 import { Journal, readJournal } from '../../proto/journal.ts';
+import { writeSynced } from './synced.ts';
 import { RunInHand, type RunRecord, type RunStore, type RunWriter } from './runstore.ts';
 
 /** The state folder: --state, else $XDG_STATE_HOME/tandem, else ~/.local/state/tandem. */
@@ -32,7 +33,7 @@ export function openLocalStore(state: string): RunStore {
       const path = folder(run);
       if (existsSync(path)) throw new Error(`run ${run} exists already in ${runs}`);
       mkdirSync(path, { recursive: true, mode: 0o700 });
-      writeFileSync(join(path, 'plan.json'), plan, { mode: 0o600 });
+      writeSynced(join(path, 'plan.json'), plan); // before the journal, which names it
       return writer(join(path, 'journal.jsonl'));
     },
     open(run) { return writer(join(folder(run), 'journal.jsonl')); },

@@ -1,15 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, problem } from '../input/problem.ts';
 import { digestHolds, type Plan } from '../plan-format.ts';
 import { planJson } from '../plan-text.ts';
+import { writeSynced } from './synced.ts';
 
 /** Keeps a plan as plans/DIGEST.json; the same plan again is the same file. Returns its path. */
 export function keepPlan(state: string, plan: Plan): string {
   const folder = join(state, 'plans');
   const path = join(folder, `${plan.digest}.json`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  writeFileSync(path, planJson(plan), { mode: 0o600 });
+  writeSynced(path, planJson(plan));
   return path;
 }
 

@@ -3,7 +3,7 @@ import type { SignedHead } from '../../proto/heads.ts';
 
 /** What a run's journal holds on the coordinator's side, in order. Times are milliseconds since the epoch. */
 export type RunRecord =
-  | { type: 'begun'; timeMs: number; run: string; planDigest: string; mode: Mode; attempt: number; by: string }
+  | { type: 'begun'; timeMs: number; run: string; planDigest: string; mode: Mode; attempt: number; by: string; /** The checkpoint that a revert goes back to. */ to?: string }
   | { type: 'event'; host: string; event: Event }
   /** A host could not be worked with, or the run as a whole was halted: why, in words. */
   | { type: 'note'; timeMs: number; host: string; text: string }

@@ -22,6 +22,8 @@ export interface AgentHere {
   identity(role: 'operator' | 'observer' | 'agent' | 'stranger'): Identity;
   /** The site's, which signs revocation lists; the agent's is STATE/ca.crl. */
   authority: KeyPair;
+  /** Lets the lease run out, as after some minutes without its coordinator. */
+  lapse(): void;
   /** Stops listening; journals stay. */
   close(): Promise<void>;
   /** A new agent over the same state folder, with the same certificate on the same port, as after a restart; with another catalogue, as of another version. */
@@ -49,10 +51,10 @@ interface Setting { operations: Operation[]; host: string; state: string; digest
 
 async function listen(setting: Setting): Promise<AgentHere> {
   const { operations, host, state, digest, pki: { authority, stranger, certificates } } = setting;
-  const dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)));
+  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)), () => leases.current);
   const { ca, certificate, key } = buffers(authority, certificates.agent);
   const server = await serve({
-    dispatcher, leases: new LeaseKeeper(state), revocations: new RevocationKeeper(join(state, 'ca.crl'), ca, certificate),
+    dispatcher, leases, revocations: new RevocationKeeper(join(state, 'ca.crl'), ca, certificate),
     health: () => Promise.resolve({ host, agentVersion: '0', timeMs: 0, grade: 'ok' as const, items: [{ subsystem: 'disks', grade: 'critical' as const, reason: 'full', values: {} }] }),
     facts: () => Promise.resolve({ host }), operations: () => Promise.resolve({ operations: [], catalogueDigest: digest, agentVersion: '0', host }),
   }, { ca, certificate, key }, `127.0.0.1:${String(setting.port)}`, setting.sweepMs);
@@ -67,6 +69,7 @@ async function listen(setting: Setting): Promise<AgentHere> {
       links.push(link);
       return link;
     },
+    lapse() { const { run, owner, fence } = leases.current; leases.acquire({ run, owner, fence, ttlS: -1, takeOver: false }); },
     async restart(other = digest) { await close(); return await listen({ ...setting, digest: other, port: server.port }); },
     async remove() { await close(); rmSync(state, { recursive: true, force: true }); },
   };

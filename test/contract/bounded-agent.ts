@@ -39,12 +39,5 @@ const agent = await startAgent([
   }),
 ], 'h1', join(folder, 'state'));
 
-// What is held, after all garbage is gone: resident memory says little of that.
-process.on('SIGUSR2', () => {
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  console.log(JSON.stringify({ heldBytes: heapUsed + external }));
-});
-
 const { ca, certificate, key } = agent.identity('operator');
 console.log(JSON.stringify({ port: agent.port, ca: ca.toString(), certificate: certificate.toString(), key: key.toString() }));

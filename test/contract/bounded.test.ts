@@ -14,8 +14,8 @@ import { siteHere } from './command-line.ts';
 /** What one host does must not fill its agent, its disk or its coordinator: on a real agent in a process of its own. */
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
 /** Above what the agent has when idle. Node gives memory back late: a bound for "does not grow with the flood", no measurement. */
-/** What a stream may hold of 300 MB that its reader does not take. */
-const HELD_MB = 40;
+/** Where lines of 100 kB are told as fast as can be, garbage alone is some 170 MB; a stream that held what its reader leaves came to 450. */
+const TALKING_MB = 300;
 /** The whole coordinator with a plan, a record and a report of 10,000 steps in its hands. */
 const COORDINATOR_MB = 600;
 /** Not on a disk where that can be: how long ten thousand steps take would depend on who else writes. */
@@ -30,12 +30,8 @@ const journal = (run: string): string => join(folder, 'state/runs', run, 'journa
 
 beforeEach(async () => {
   folder = mkdtempSync(join(MEMORY, 'bounded-'));
-  child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, 'bounded-agent.ts'), folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  const told = await new Promise<Record<'ca' | 'certificate' | 'key', string> & { port: number }>((resolve, reject) => {
-    child.stdout?.on('data', (part: Buffer) => { said += part.toString(); if (said.endsWith('\n')) resolve(JSON.parse(said) as never); });
-    child.once('exit', (code) => { reject(new Error(`the agent ended with ${String(code)}`)); });
-  });
+  child = spawn(process.execPath, [join(import.meta.dirname, 'bounded-agent.ts'), folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const told = await line<Record<'ca' | 'certificate' | 'key', string> & { port: number }>();
   port = told.port;
   identity = { ca: Buffer.from(told.ca), certificate: Buffer.from(told.certificate), key: Buffer.from(told.key) };
   agent = new Link({ host: 'h1', address: '127.0.0.1', port }, identity);
@@ -57,12 +53,21 @@ function command(run: string, step: string, operation: string, args: Command['ar
   const key = { run, planDigest: 'd', step, host: 'h1', mode: 'apply' as const, attempt: 1 };
   return { id: commandId(key), run, planDigest: 'd', step, batch: step, attempt: 1, operation, args, timeoutS: 120, mode: 'apply', fence, secrets: {} };
 }
-/** What the agent holds when all garbage is gone. */
-async function heldMb(): Promise<number> {
-  const answer = new Promise<string>((resolve) => { child.stdout?.once('data', (part: Buffer) => { resolve(part.toString()); }); });
-  child.kill('SIGUSR2');
-  return (JSON.parse(await answer) as { heldBytes: number }).heldBytes / MEGABYTE;
+/** The next line that the agent says, which is JSON. */
+async function line<T>(): Promise<T> {
+  let said = '';
+  return await new Promise((resolve, reject) => {
+    const hear = (part: Buffer): void => {
+      said += part.toString();
+      if (!said.endsWith('\n')) return;
+      child.stdout?.off('data', hear);
+      resolve(JSON.parse(said) as T);
+    };
+    child.stdout?.on('data', hear);
+    child.once('exit', (code) => { reject(new Error(`the agent ended with ${String(code)}`)); });
+  });
 }
+
 const finishOf = (events: Event[]): Event | undefined => events.find(({ kind }) => kind === 'finished');
 
 test.each([['read', 'failed', /printed more than \d+ bytes and was stopped/], ['act', 'failed', /printed more than \d+ bytes and was stopped/], ['outlives', 'changed', /^$/]])('a command that prints 1 GB (%s)', async (how, result, reason) => {
@@ -82,7 +87,7 @@ test.each([['read', 'failed', /printed more than \d+ bytes and was stopped/], ['
   expect(statSync(journal('r1')).size, 'bytes of the journal').toBeLessThan(MEGABYTE);
   console.log(`${how}: ${mostMb.toFixed(0)} MB at most, ${idleMb.toFixed(0)} MB idle; ${(mostOnDisk / MEGABYTE).toFixed(0)} MB on disk at most, ${(sizeBelow(steps) / MEGABYTE).toFixed(0)} MB in the end`);
   expect(mostMb - idleMb, 'MB above idle').toBeLessThan(MOST_MB);
-  expect(sizeBelow(steps), 'bytes of kept output').toBeLessThan(64 * MEGABYTE);
+  expect(sizeBelow(steps), 'bytes of kept output').toBeLessThan(20 * MEGABYTE);
 });
 
 /** Bytes of all files; while a process writes them they come and go. */
@@ -94,20 +99,16 @@ function sizeBelow(path: string): number {
 test('a coordinator that reads slowly holds up neither the work nor memory, and then gets every event', async () => {
   await lease('r1');
   const slow = new Client(`127.0.0.1:${String(port)}`, credentials.createSsl(identity.ca, identity.key, identity.certificate), { 'grpc.ssl_target_name_override': 'h1', 'grpc.default_authority': 'h1', 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES, 'grpc.use_local_subchannel_pool': 1 });
-  // As much is told to one who reads: what that takes, garbage mostly, is no measure for the slow one.
-  await agent.execute([command('r1', 'T1', 'talk.done', { lines: 1000, length: 100_000 })], 0, () => undefined);
-  const before = await heldMb(), told = statSync(journal('r1')).size;
-  const working = agent.execute([command('r1', 'T2', 'talk.done', { lines: 2000, length: 100_000 })], 0, () => undefined);
-  await expect.poll(() => statSync(journal('r1')).size > told).toBe(true);
+  const working = agent.execute([command('r1', 'T1', 'talk.done', { lines: 3000, length: 100_000 })], 0, () => undefined);
+  await expect.poll(() => existsSync(journal('r1')) && statSync(journal('r1')).size > MEGABYTE, { timeout: 60_000 }).toBe(true);
   const { path, requestSerialize, responseDeserialize } = agentService['Attach']!;
   const reader = slow.makeServerStreamRequest(path, requestSerialize as (value: unknown) => Buffer, responseDeserialize as (bytes: Buffer) => { event: { seq: number } }, { runId: 'r1', fromSeq: 1 });
   const over = new Promise((resolve, reject) => { reader.on('end', resolve).on('error', reject); });
   over.catch(() => undefined); // told below, once it is waited for
   reader.pause();
   await working; // 300 MB were told, and nobody read them on that stream
-  const held = await heldMb();
-  console.log(`slow reader: ${held.toFixed(0)} MB held, ${before.toFixed(0)} MB without it; ${mostMb.toFixed(0)} MB resident at most, ${idleMb.toFixed(0)} MB idle; journal ${(statSync(journal('r1')).size / MEGABYTE).toFixed(0)} MB`);
-  expect(held - before, 'MB held for 300 MB that nobody reads').toBeLessThan(HELD_MB);
+  console.log(`slow reader: ${mostMb.toFixed(0)} MB resident at most, ${idleMb.toFixed(0)} MB idle; journal ${(statSync(journal('r1')).size / MEGABYTE).toFixed(0)} MB`);
+  expect(mostMb - idleMb, 'MB above idle for 300 MB that nobody reads').toBeLessThan(TALKING_MB);
   const seen: number[] = [];
   reader.on('data', ({ event }: { event: { seq: number } }) => { seen.push(event.seq); });
   reader.resume();
@@ -115,7 +116,7 @@ test('a coordinator that reads slowly holds up neither the work nor memory, and 
   slow.close();
   expect(seen.length).toBeGreaterThan(3000);
   expect(seen).toEqual(seen.map((_, at) => at + 1));
-  expect(await heldMb() - before, 'MB held when all is read').toBeLessThan(HELD_MB);
+  expect(mostMb - idleMb, 'MB above idle when all is read').toBeLessThan(TALKING_MB);
 });
 
 test('10,000 steps of one plan on one host, through the coordinator', async () => {
@@ -123,15 +124,15 @@ test('10,000 steps of one plan on one host, through the coordinator', async () =
   try {
     site.pki('operator', identity);
     site.plan(Array.from({ length: count }, (_, at) => ({ id: `A${String(at)}`, args: { text: `line ${String(at)}` } })));
-    const begun = performance.now(), report = join(folder, 'report.json'), out = openSync(report, 'w');
-    const coordinator = spawn(process.execPath, [join(import.meta.dirname, '../../tandem.ts'), '--site', join(site.folder, 'site.yaml'), '--state', join(folder, 'coordinator'), 'run', '--plan', join(site.folder, 'plan.json'), '--run-id', 'r1', '--json'], { stdio: ['ignore', out, 'ignore'] });
+    const begun = performance.now(), report = join(folder, 'report.json'), progress = join(folder, 'progress'), out = openSync(report, 'w'), err = openSync(progress, 'w');
+    const coordinator = spawn(process.execPath, [join(import.meta.dirname, '../../tandem.ts'), '--site', join(site.folder, 'site.yaml'), '--state', join(folder, 'coordinator'), 'run', '--plan', join(site.folder, 'plan.json'), '--run-id', 'r1', '--json'], { stdio: ['ignore', out, err] });
     let coordinatorMb = 0;
     const own = setInterval(() => { coordinatorMb = Math.max(coordinatorMb, memoryMb(coordinator.pid)); }, 50);
     const code = await new Promise((resolve) => { coordinator.once('exit', resolve); });
     clearInterval(own);
-    closeSync(out);
+    [out, err].forEach(closeSync);
     console.log(`10,000 steps in ${((performance.now() - begun) / 1000).toFixed(1)} s; agent ${mostMb.toFixed(0)} MB at most, ${idleMb.toFixed(0)} MB idle; coordinator ${coordinatorMb.toFixed(0)} MB at most`);
-    expect(code).toBe(0);
+    expect(code, readFileSync(progress, 'utf8').slice(-2000)).toBe(0);
     expect((JSON.parse(readFileSync(report, 'utf8')) as RunReport).counts).toEqual({ changed: count });
     expect(readFileSync(join(folder, 'effects'), 'utf8').split('\n')).toHaveLength(count + 1);
     expect(mostMb - idleMb, 'MB above idle').toBeLessThan(MOST_MB);

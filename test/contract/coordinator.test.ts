@@ -135,7 +135,7 @@ test('Ctrl-C twice lets go at once and says how to look again; status asks the h
   expect((await site.tandem('status', 'r1')).out).toContain('h1: 1 changed, 1 skipped');
   const other = await run('r2');
   expect(other.code).toBe(9);
-  expect(other.err).toMatch(/h1 is held by run r1 of .*\nNext: wait for it, or: tandem stop r1. Where its coordinator has died: tandem resume r1/);
+  expect(other.err).toMatch(/h1 is held by run r1 of .*\nNext: wait for it, or: tandem stop r1. Where its coordinator has died: tandem status r1 says how to go on/);
   expect((await site.tandem('runs')).out).not.toContain('r2');
 });
 

@@ -13,7 +13,7 @@ import { certificatesIn, readLedger } from '../../coordinator/pki/ledger.ts';
 import { siteHere, type SiteHere } from './command-line.ts';
 
 type Message = Record<string, unknown>;
-interface Answers { nonce: Buffer; csrPem: string; proof: Buffer }
+interface Answers { nonce: Buffer; csrPem: string; proof: Buffer; takes: boolean }
 
 let folder: string, key: HostKey, code: Code, server: Server, site: SiteHere, answers: Answers, installs: number;
 
@@ -22,14 +22,14 @@ beforeEach(async () => {
   key = hostKey(folder);
   code = { fingerprint: key.fingerprint, secret: randomBytes(16) };
   const nonce = randomBytes(32), csrPem = await requestFor(key, 'h1');
-  answers = { nonce, csrPem, proof: proofOf('csr', code, nonce, csrPem) };
+  answers = { nonce, csrPem, proof: proofOf('csr', code, nonce, csrPem), takes: false };
   installs = 0;
   server = new Server();
   const answer = (make: () => Message) => (_call: ServerUnaryCall<Message, Message>, callback: sendUnaryData<Message>): void => { callback(null, make()); };
   server.addService(enrolmentService, {
     BeginEnrolment: answer(() => ({ nonce: answers.nonce, agentVersion: '0' })),
     RequestCertificate: answer(() => ({ csrPem: answers.csrPem, proof: answers.proof })),
-    InstallCertificate: (_call: unknown, callback: sendUnaryData<Message>) => { installs += 1; callback({ code: status.INVALID_ARGUMENT, details: 'agent.crt is of \u001b[31mno use' }); },
+    InstallCertificate: (_call: unknown, callback: sendUnaryData<Message>) => { installs += 1; if (answers.takes) callback(null, { fingerprintSha256: '' }); else callback({ code: status.INVALID_ARGUMENT, details: 'agent.crt is of \u001b[31mno use' }); },
   });
   const tls = ServerCredentials.createSsl(null, [{ private_key: Buffer.from(key.pem), cert_chain: Buffer.from(await selfSigned(key)) }], false);
   const port = await new Promise<number>((resolve, reject) => { server.bindAsync('127.0.0.1:0', tls, (error, bound) => { if (error === null) resolve(bound); else reject(error); }); });
@@ -61,6 +61,15 @@ test('a host that refuses the certificate: it is told how to go on, and the next
     + `Next: the same command again installs it; or: tandem pki revoke h1 --serial ${String(serial)} --reason TEXT\nh1: agent.crt is of no use`);
   await enrol();
   expect([made(), installs]).toEqual([[serial], 2]);
+});
+
+test('a host that took the certificate and does not answer with it: that is told, and what was revoked for it', { timeout: 90_000 }, async () => {
+  await enrol();
+  const [old] = made();
+  answers.takes = true;
+  const { code: exit, out, err } = await site.tandem('enrol', 'h1', '--code', codeText(code), '--again', '--reason', 'new disk'), [, serial] = made();
+  expect([exit, out]).toEqual([5, `Revoked: ${String(old)}. The other hosts learn of it by: tandem pki publish`]);
+  expect(err).toMatch(new RegExp(`^Certificate ${String(serial)} \\(.*\\) is installed on h1, which has not yet answered with it\\.\nNext: tandem hosts; if it does not answer, on the host: tandem agent status\nh1 cannot be reached`));
 });
 
 test('nobody is there', async () => {

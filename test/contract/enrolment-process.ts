@@ -57,7 +57,7 @@ export function unenrolledHost(): Unenrolled {
   };
 }
 
-function printedCode(said: string): Code {
+export function printedCode(said: string): Code {
   const code = codeOf(/^code +(\S+)$/m.exec(said)?.[1] ?? '');
   if (typeof code === 'string') throw new Error(`${code}: ${said}`);
   return code;

@@ -100,7 +100,7 @@ test('a step that was accepted and waits for a secret is sent under its own id, 
   expect(agent.dispatcher.busy).toBe(false);
   expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 0 });
   expect(effects).toEqual(['a', 'b', 'c']);
-  expect([...agent.dispatcher.known('r1')?.commands.values() ?? []].filter(({ accepted }) => accepted.attempt > 1).map(({ accepted }) => `${accepted.step} ${String(accepted.attempt)}`)).toEqual(['A2 2', 'A3 2']);
+  expect([...agent.dispatcher.known('r1')?.commands.values() ?? []].filter(({ accepted }) => accepted.attempt > 1).map(({ accepted }) => `${accepted.step} ${String(accepted.attempt)}`)).toEqual(['A2 2', 'A3 3']);
 });
 
 describe('a result that nobody can tell', () => {
@@ -178,7 +178,7 @@ test('a host whose journal tells another story than before stops the run', async
   await agent.close();
   rmSync(join(agent.state, 'runs'), { recursive: true });
   agent = await agent.restart();
-  for (let n = 0; n < 20; n += 1) agent.dispatcher.run('r1').record('', '', { kind: 'stopped', reason: 'x', attempt: 1 });
+  for (let n = 0; n < 20; n += 1) agent.dispatcher.run('r1').record('', '', { kind: 'stopped', reason: 'x', attempt: 1, fence: 1 });
   expect((await site.tandem('resume', 'r1')).err).toContain('is another than the one it told');
 });
 

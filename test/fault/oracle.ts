@@ -16,6 +16,8 @@ export interface Observed {
     journals: Record<string, string>;
     /** Ends of the agent that nobody caused. */
     ownEnds: string[];
+    /** Run that holds the host, as its lease.json says; empty for none. */
+    heldBy: string;
     /** How often all its processes died at once. */
     losses: number;
   }[];
@@ -67,6 +69,7 @@ function judgeHost(trial: Trial, host: Observed['hosts'][number], run: string, r
   const effects = host.effects.slice(start.effects.length).map((line) => line.split(' ').slice(0, 2).join(' '));
   const events = recordsOf(host.journals[run] ?? '', (text) => { find('broken record', text); }).map(({ at }) => at);
   const resultOf = new Map(reported.map((step) => [step.id, step]));
+  if (complete && host.heldBy !== '') find('lock', `the run has ended, and ${host.heldBy} still holds the host`);
   for (const stray of host.strays) find('stand-in', stray);
   for (const said of host.ownEnds) find('agent ended', said.trim().split('\n').slice(-4).join(' | '));
 
@@ -83,7 +86,9 @@ function judgeHost(trial: Trial, host: Observed['hosts'][number], run: string, r
     const result = resultOf.get(step.id), own = events.filter((event) => event.step === step.id);
     const changes = step.acts.length > 0 || step.file !== undefined;
     const intents = own.filter((event) => event.kind === 'checked' && event.satisfied === false);
-    if (complete && result?.result !== (changes ? 'changed' : 'unchanged')) find(changes && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
+    // After an attempt that failed, and was told so, a later one may find all done.
+    const toldBefore = own.some((event) => event.kind === 'finished' && event.result === 'failed') && result?.result === 'unchanged';
+    if (complete && !toldBefore && result?.result !== (changes ? 'changed' : 'unchanged')) find(changes && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
     if (step.acts.some((act) => counted.has(act)) && possible.get(step.acts[0]!) === 1 && intents.length === 0) find('effect nobody told', `${step.id} acted, and its journal has no intent`);
     if (step.packages !== undefined) {
       const begun = host.transactions.filter((line) => line.split(' ').some((word) => step.packages!.includes(word))).length;

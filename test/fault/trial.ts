@@ -70,7 +70,7 @@ function observe(run: string, hosts: FaultHost[], calls: Call[]): Observed {
       const runs = join(folder, 'state/runs'), etc = join(folder, run, 'etc');
       const own = (existsSync(runs) ? readdirSync(runs) : []).filter((one) => (one === run || one.startsWith(`${run}-`)) && existsSync(join(runs, one, 'journal.jsonl')));
       return {
-        name, ownEnds, losses, effects: linesOf(join(folder, 'effects')), transactions: linesOf(join(folder, 'transactions')), strays: linesOf(join(folder, 'strays')),
+        name, ownEnds, losses, heldBy: (JSON.parse(readFileSync(join(folder, 'state/lease.json'), 'utf8')) as { run: string }).run, effects: linesOf(join(folder, 'effects')), transactions: linesOf(join(folder, 'transactions')), strays: linesOf(join(folder, 'strays')),
         writes: Object.fromEntries(writes), files: Object.fromEntries(readdirSync(etc).map((file) => [file, readFileSync(join(etc, file), 'utf8')])),
         journals: Object.fromEntries(own.map((one) => [one, readFileSync(join(runs, one, 'journal.jsonl'), 'utf8')])),
       };

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Exchange, type Installation } from '../../../agent/enrolment/exchange.ts';
 import { hostKey, type HostKey } from '../../../agent/enrolment/key.ts';
@@ -136,19 +136,36 @@ test('a recorded enrolment is worth nothing on the same agent later, nor on anot
   expect(enrolled()).toBe(false);
 });
 
-test('five wrong proofs make the code void, for the right proof too and after a restart; a new code works', async () => {
-  for (let n = 0; n < 5; n += 1) await expect(exchange.request(FROM, { ...asked(exchange.begin(FROM)), proof: Buffer.alloc(32, n) })).rejects.toThrow('no valid code or wrong proof');
-  await expect(request()).rejects.toThrow('refused: the code is void after five wrong proofs');
-  await expect(request('h1', waiting())).rejects.toThrow('void after five wrong proofs');
+const wrongProof = async (n: number, from = FROM): Promise<void> => { await expect(exchange.request(from, { ...asked(exchange.begin(from)), proof: Buffer.alloc(32, n) })).rejects.toThrow('no valid code or wrong proof'); };
+const triesAre = (wrong: number): void => { writeFileSync(join(state, 'enrolment-tries.json'), JSON.stringify({ code: createHash('sha256').update(code.secret).digest('hex').slice(0, 16), wrong })); };
+
+test('the fifth wrong proof is told with its address, once; the code stays good', async () => {
+  const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  for (let n = 0; n < 4; n += 1) await wrongProof(n);
+  expect(said).not.toHaveBeenCalled();
+  for (let n = 0; n < 16; n += 1) await wrongProof(n, '192.0.2.66');
+  expect(said.mock.calls).toEqual([["enrolment: 5 wrong proofs of this host's code, the last from 192.0.2.66"]]);
+  expect((await request()).csrPem).toContain('CERTIFICATE REQUEST');
+  said.mockRestore();
+});
+
+test('a thousand wrong proofs make the code void, for the right proof too and after a restart; a new code works', async () => {
+  triesAre(998);
+  await wrongProof(1);
+  expect((await request()).csrPem).toContain('CERTIFICATE REQUEST');
+  await wrongProof(2);
+  await expect(request()).rejects.toThrow('refused: the code is void after 1000 wrong proofs');
+  await expect(request('h1', waiting())).rejects.toThrow('void after 1000 wrong proofs');
   code = freshCode();
   expect((await request('h1', exchange)).csrPem).toContain('CERTIFICATE REQUEST');
 });
 
 test('wrong proofs count also where the disk takes nothing', async () => {
   const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  triesAre(995);
   mkdirSync(join(state, 'enrolment-tries.json.new'));
-  for (let n = 0; n < 5; n += 1) await expect(exchange.request(FROM, { ...asked(exchange.begin(FROM)), proof: Buffer.alloc(32, n) })).rejects.toThrow('wrong proof');
-  await expect(request()).rejects.toThrow('void after five wrong proofs');
+  for (let n = 0; n < 5; n += 1) await wrongProof(n);
+  await expect(request()).rejects.toThrow('void after 1000 wrong proofs');
   expect(said).toHaveBeenCalledTimes(5);
   said.mockRestore();
 });
@@ -173,6 +190,24 @@ test('a flood from one address leaves another its turn and its nonce', async () 
   expect(await exchange.request(FROM, asked(mine))).toHaveProperty('csrPem');
   clockMs += 1000;
   expect(exchange.admits('192.0.2.66')).toBe(true);
+});
+
+test('a flood from very many addresses takes nobody who has begun his nonce; when they fall silent there is room again', async () => {
+  const mine = exchange.begin(FROM), outcomes = Array.from({ length: 1000 }, (_, n) => { const from = `198.51.100.${String(n)}`, admits = exchange.admits(from); if (admits) exchange.begin(from); return admits; });
+  expect(outcomes.filter(Boolean)).toHaveLength(255);
+  expect(exchange.admits(FROM)).toBe(true);
+  expect(await exchange.request(FROM, asked(mine))).toHaveProperty('csrPem');
+  clockMs += 2 * MINUTE_MS;
+  expect(exchange.admits('203.0.113.1')).toBe(true);
+});
+
+test('an exchange that has ended installs nothing', async () => {
+  const { nonce, csrPem } = await request(), message = proven(nonce, await signed(csrPem));
+  const going = exchange.install(message);
+  exchange.end();
+  await expect(going).rejects.toMatchObject({ kind: 'nonce' });
+  await expect(request()).rejects.toThrow('no valid code');
+  expect(enrolled()).toBe(false);
 });
 
 test.each<[string, RegExp, () => Promise<Deviation> | Deviation]>([
@@ -208,11 +243,26 @@ test('a certificate that is revoked already is not installed, by the list that c
   expect(readFileSync(join(certs, 'ca.crl'), 'utf8')).toBe(list); // the newer one stays
 });
 
+test('enrolled again: the old certificate is kept as agent.crt.old, and stands where the disk takes no more', async () => {
+  const before = await request(), old = await signed(before.csrPem);
+  await exchange.install(proven(before.nonce, old));
+  [code, exchange] = [freshCode(), waiting()];
+  const { nonce, csrPem } = await request(), offered = await signed(csrPem), here = () => readFileSync(join(certs, 'agent.crt'), 'utf8'), first = here();
+  mkdirSync(join(certs, 'agent.crt.new'));
+  await expect(exchange.install(proven(nonce, offered))).rejects.toThrow(/nothing was changed\. It has its old certificate; the code is still good$/);
+  expect([here(), existsSync(join(certs, 'agent.crt.old'))]).toEqual([first, false]);
+  rmSync(join(certs, 'agent.crt.new'), { recursive: true });
+  const again = await request();
+  await exchange.install(proven(again.nonce, await signed(again.csrPem)));
+  expect(here()).not.toBe(first);
+  expect(readFileSync(join(certs, 'agent.crt.old'), 'utf8')).toBe(first);
+});
+
 test('a disk that takes no more leaves the host not enrolled, and the code good', async () => {
   const { nonce, csrPem } = await request();
   mkdirSync(join(certs, 'agent.crt.new')); // the last write fails
   await expect(exchange.install(proven(nonce, await signed(csrPem)))).rejects.toThrow(/could not keep the certificate: .* It is not enrolled; the code is still good/);
-  expect([enrolled(), existsSync(join(certs, 'ca.crt'))]).toEqual([false, true]);
+  expect([enrolled(), existsSync(join(certs, 'ca.crt')), existsSync(join(certs, 'ca.crt.new'))]).toEqual([false, false, false]);
   rmSync(join(certs, 'agent.crt.new'), { recursive: true });
   const again = await request();
   await exchange.install(proven(again.nonce, await signed(again.csrPem, { signer: other })));

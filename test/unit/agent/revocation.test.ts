@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { serialOf } from '../../../agent/enrolment/revoked.ts';
+import { Refused } from '../../../agent/dispatcher.ts';
 import { RevocationKeeper } from '../../../agent/revocation.ts';
 import { createAuthority, issue, type KeyPair } from '../../../coordinator/pki/certificates.ts';
 import { createList } from '../../../coordinator/pki/revocation-list.ts';
@@ -150,7 +151,9 @@ test('put takes a newer list onto the disk, and no older, equal or foreign one',
   expect(await keeper.put(await list(2))).toEqual({ taken: true, number: 2 });
   expect([await revoked(), await (async () => { keeper = started(); return await revoked(); })()]).toEqual([true, true]);
   const kept = readFileSync(file, 'utf8');
-  expect(await keeper.put(await list(2, []))).toEqual({ taken: false, number: 2 });
+  expect(await keeper.put(kept)).toEqual({ taken: false, number: 2 });
+  await expect(keeper.put(await list(2, []))).rejects.toThrow(Refused);
+  await expect(keeper.put(await list(2, []))).rejects.toThrow(/^this host holds another revocation list with the same number 2, of .*: the pki folder that signed this one is behind/);
   expect(await keeper.put(await list(1, []))).toEqual({ taken: false, number: 2 });
   await expect(keeper.put(await list(9, [], { by: stranger }))).rejects.toThrow("a revocation list that the site's authority has not signed");
   for (const text of ['', 'x', authority.certificatePem]) await expect(keeper.put(text)).rejects.toThrow(TypeError);
@@ -163,7 +166,12 @@ test('put brings back what garbage or a loss took away; of many at once the newe
   expect((await item()).grade).toBe('ok');
   const lists = await Promise.all([5, 3, 6, 4, 2].map(async (number) => await list(number)));
   await Promise.all(lists.map(async (pem) => await keeper.put(pem)));
-  expect([(await item()).values['number'], await keeper.put(await list(6)).then(({ taken }) => taken)]).toEqual([6, false]);
+  expect([(await item()).values['number'], await keeper.put(lists[2] ?? '').then(({ taken }) => taken)]).toEqual([6, false]);
+  for (const spoil of [() => { rmSync(file); }, () => { writeFileSync(file, 'nonsense'); }]) {
+    spoil();
+    expect(await keeper.put(lists[2] ?? '')).toEqual({ taken: true, number: 6 }); // the same one again
+    expect((await item()).grade).toBe('ok');
+  }
   keeper = started();
   expect((await item()).values['number']).toBe(6);
 });

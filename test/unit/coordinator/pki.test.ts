@@ -7,15 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hostKey } from '../../../agent/enrolment/key.ts';
 import { requestFor } from '../../../agent/enrolment/request.ts';
-import { JournalCorrupt } from '../../../proto/journal.ts';
 import { credentials } from '../../../coordinator/commands/links.ts';
 import type { Context } from '../../../coordinator/context.ts';
 import { InputError } from '../../../coordinator/input/problem.ts';
 import { createAuthority, issue, type KeyPair } from '../../../coordinator/pki/certificates.ts';
-import { keySha256, serialOf } from '../../../coordinator/pki/checks.ts';
+import { keySha256 } from '../../../coordinator/pki/checks.ts';
 import { checkWanted, enrol, keyOfRequest, type Wanted } from '../../../coordinator/pki/enrol.ts';
 import { initPki, issueFor, readCredentials } from '../../../coordinator/pki/folder.ts';
-import { certificatesIn, readLedger, stateOf, withLedger, type Certificate } from '../../../coordinator/pki/ledger.ts';
+import { certificatesIn, readLedger, type Certificate } from '../../../coordinator/pki/ledger.ts';
 import { createList, readList, type RevocationList } from '../../../coordinator/pki/revocation-list.ts';
 import { Revocations } from '../../../coordinator/pki/revocations.ts';
 import { listToPublish, revoke } from '../../../coordinator/pki/revoke.ts';
@@ -55,47 +54,11 @@ async function requestOfHost(name: string): Promise<{ csr: string; keySha256: st
 }
 const wanted = (more: Partial<Wanted> = {}): Wanted => ({ name: 'h1', address: '192.0.2.7', again: false, reason: undefined, place: PLACE, ...more });
 
-test('every certificate that is made stands in the ledger: whose, until when, by whom, why', async () => {
-  await issueFor(folder, 'agent', 'h1', [], NOW_MS);
-  const certificate = new X509Certificate(text('issued/h1/agent.crt'));
-  expect(ledger().map(({ role, name, reason }) => [role, name, reason])).toEqual([['authority', 'ca', 'pki init'], ['operator', 'operator', 'pki init'], ['agent', 'h1', 'pki issue']]);
-  expect(of('h1')).toEqual([{ type: 'issued', role: 'agent', name: 'h1', serial: serialOf(certificate.serialNumber), keySha256: keySha256(certificate), notAfterMs: certificate.validToDate.getTime(), by: expect.stringMatching(/^operator, \S+@\S+$/) as string, atMs: NOW_MS, reason: 'pki issue', revoked: undefined }]);
-});
-
-test('a folder from before the ledger: it begins with what lies there, and is not begun by reading', async () => {
-  await issueFor(folder, 'agent', 'h1', [], NOW_MS);
-  await issueFor(folder, 'observer', 'eye', [], NOW_MS);
-  const before = ledger().map(({ serial }) => serial).sort();
-  unlinkSync(file('ledger.jsonl'));
-  writeFileSync(file('issued/eye/agent.crt'), 'no certificate');
-  writeFileSync(file('observer.crt'), (await createAuthority('lab', NOW_MS)).certificatePem); // of another authority
-  expect(ledger().map(({ serial }) => serial).sort()).toEqual(before);
-  expect(of('h1')).toMatchObject([{ reason: 'found in issued/h1/agent.crt', by: 'unknown' }]);
-  expect(existsSync(file('ledger.jsonl'))).toBe(false);
-  await take('h1');
-  expect(of('h1')).toMatchObject([{ reason: 'found in issued/h1/agent.crt', revoked: { reason: 'test' } }]);
-  expect(text('ledger.jsonl').split('\n')).toHaveLength(4 + 1 + 1 + 1);
-});
-
-test('a ledger that was tampered with is not gone on with', async () => {
-  writeFileSync(file('ledger.jsonl'), text('ledger.jsonl').replace('"name":"ca"', '"name":"cb"'));
-  expect(() => readLedger(folder)).toThrow(JournalCorrupt);
-  await expect(issueFor(folder, 'agent', 'h1', [], NOW_MS)).rejects.toThrow(JournalCorrupt);
-  expect(existsSync(file('issued/h1/agent.key'))).toBe(false);
-});
-
-test('writers wait for each other', async () => {
-  await Promise.all(['a', 'b', 'c', 'd', 'e'].map(async (name) => await issueFor(folder, 'observer', name, [], NOW_MS)));
-  expect(ledger().filter(({ role }) => role === 'observer').map(({ name }) => name).sort()).toEqual(['a', 'b', 'c', 'd', 'e']);
-  const order: string[] = [];
-  const first = withLedger(folder, async () => { order.push('first in'); await sleep(200); order.push('first out'); });
-  await expect.poll(() => order).toEqual(['first in']);
-  await withLedger(folder, () => { order.push('second'); });
-  await first;
-  expect(order).toEqual(['first in', 'first out', 'second']);
-  await expect(withLedger(folder, () => { throw new Error('broke off'); })).rejects.toThrow('broke off');
-  await withLedger(folder, () => { order.push('free again'); });
-  expect(order.at(-1)).toBe('free again');
+test('what is issued has the list beside it, so that the holder knows who is out of force', async () => {
+  expect((await issueFor(folder, 'observer', 'eye', [], NOW_MS)).files).toEqual(['ca.crt', 'observer.crt', 'observer.key']);
+  await take('eye');
+  expect((await issueFor(folder, 'agent', 'h1', [], NOW_MS)).files).toEqual(['ca.crt', 'ca.crl', 'agent.crt', 'agent.key']);
+  expect([text('issued/h1/ca.crl'), readdirSync(file('issued/h1')).sort()]).toEqual([text('ca.crl'), ['agent.crt', 'agent.key', 'ca.crl', 'ca.crt']]);
 });
 
 test("one's own certificate: told on standard error 30 days before its end", async () => {
@@ -108,12 +71,6 @@ test("one's own certificate: told on standard error 30 days before its end", asy
     credentials(context, site, ['operator']);
   }
   expect(told).toEqual([expect.stringMatching(/^Note: .*operator\.crt expires on [0-9-]+, in 29 days; another: tandem pki issue ann --role operator$/)]);
-});
-
-test('states: valid, expiring within 30 days, expired, revoked', () => {
-  const notAfterMs = NOW_MS + 100 * DAY_MS, state = (atMs: number, revoked?: Certificate['revoked']): string => stateOf({ notAfterMs, revoked }, atMs);
-  expect([state(NOW_MS), state(NOW_MS + 70 * DAY_MS), state(NOW_MS + 70 * DAY_MS + 1), state(notAfterMs), state(notAfterMs + 1), state(NOW_MS, {} as Certificate['revoked'])])
-    .toEqual(['valid', 'valid', 'expiring', 'expiring', 'expired', 'revoked']);
 });
 
 test('the list: signed, numbered, with all that was revoked; openssl reads it', async () => {

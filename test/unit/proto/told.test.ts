@@ -35,7 +35,7 @@ const KINDS: { [K in EventKind['kind']]: fc.Arbitrary<Extract<EventKind, { kind:
   reverting: fc.record({ kind: fc.constant('reverting'), code, reason: text, failure }),
   verified: fc.record({ kind: fc.constant('verified'), satisfied, found: json, differences }),
   finished: fc.record({ kind: fc.constant('finished'), result: fc.constantFrom('changed', 'failed'), code: fc.constantFrom('', 'internal'), reason: text, failure, durationMs: uint32 }),
-  stopped: fc.record({ kind: fc.constant('stopped'), reason: text, attempt: uint32 }),
+  stopped: fc.record({ kind: fc.constant('stopped'), reason: text, attempt: uint32, fence: uint64 }),
   witnessed: fc.record({ kind: fc.constant('witnessed'), head: fc.record({ of: text, n: uint64, hash: text, certificatePem: text, signature: fc.uint8Array().map((bytes) => Buffer.from(bytes).toString('base64')) }) }),
 };
 

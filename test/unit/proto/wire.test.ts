@@ -18,7 +18,7 @@ const KINDS: EventKind[] = [
   { kind: 'verified', satisfied: true, found: null, differences: [] },
   { kind: 'finished', result: 'failed', code: 'command_failed', reason: 'r', failure: { argv: ['x'], exitCode: -1, signal: 'SIGTERM', stderrTail: 't' }, durationMs: 4 },
   { kind: 'finished', result: 'changed', code: '', reason: '', failure: null, durationMs: 0 },
-  { kind: 'stopped', reason: 'asked for', attempt: 1 },
+  { kind: 'stopped', reason: 'asked for', attempt: 1, fence: 2 },
 ];
 
 function overTheWire(method: 'request' | 'response', message: object): Record<string, unknown> {

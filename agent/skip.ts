@@ -1,0 +1,27 @@
+import type { Command } from '../proto/command.ts';
+import type { Lease } from './lease.ts';
+import type { RunLog } from './runlog.ts';
+
+/** Why this command must not run: its run was stopped, another run took the host, or an earlier command of its batch did not end well. */
+export function skipReason(log: RunLog, command: Command, lease: Lease | undefined): string | undefined {
+  if (log.commands.get(command.id)?.checked?.satisfied === false) return undefined; // begun in an earlier life: half a change is not left behind
+  const { stopped } = log;
+  // A stop of 0.1.0 has no fencing number.
+  if (stopped !== undefined && (stopped.fence === undefined ? command.attempt <= stopped.attempt : command.fence <= stopped.fence)) return `stopped: ${stopped.reason}`;
+  if (lease !== undefined && lease.run !== '' && lease.run !== log.run && command.fence < lease.fence) return `run ${lease.run} of ${lease.owner} took this host over`;
+  if (command.mode === 'check') return undefined;
+  const failed = log.failedIn(command.batch, command.mode);
+  return failed === undefined ? undefined : `${failed.step} before it ended as ${failed.result}`;
+}
+
+/**
+ * Ends what waits for its coordinator to send it again, and never will be: a later attempt has come for the same step, or the run is
+ * being taken back. `held` are the commands that wait or are in hand here, and end by themselves.
+ */
+export function closeSuperseded(log: RunLog, by: Command, held: ReadonlySet<string>): void {
+  for (const [id, { accepted, checked }] of log.open()) {
+    if (id === by.id || held.has(id) || (accepted.step !== by.step && by.mode !== 'revert')) continue;
+    const begun = checked?.satisfied === false, reason = by.mode === 'revert' ? 'the run is taken back' : `attempt ${String(by.attempt)} has come`;
+    log.record(id, accepted.step, { kind: 'finished', result: begun ? 'interrupted' : 'skipped', code: begun ? 'interrupted' : '', reason: `${reason}${begun ? '; it was begun' : ' before it began'}`, failure: null, durationMs: 0 });
+  }
+}
