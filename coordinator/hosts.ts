@@ -6,6 +6,7 @@ import { Leases } from './leases.ts';
 import { AgentRefused, type Identity, type Link } from './link.ts';
 import type { Plan, PlanStep } from './plan-format.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
+import { EXIT } from './verdict.ts';
 import { Witness } from './witness.ts';
 
 export interface RunSettings {
@@ -109,7 +110,7 @@ export class Hosts {
     }
     if (this.#detached) throw new Detached('detached');
     await Promise.all(this.#confirming);
-    await this.#leases.release();
+    await this.#leases.release(end.code === EXIT.unreachable ? 0 : this.settings.patienceS); // there it was waited for already
     this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: end.code, reason: end.reason });
     await this.witness(this.#plan.hosts.map(({ name }) => name));
     return end.code;

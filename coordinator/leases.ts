@@ -1,4 +1,4 @@
-import type { Link } from './link.ts';
+import { Unreachable, type Link } from './link.ts';
 
 /** Another run holds a host; `lapsed` when its coordinator has not renewed the lease in time. */
 export class Locked extends Error {
@@ -51,9 +51,16 @@ export class Leases {
 
   let(): void { clearInterval(this.#renewal); }
 
-  async release(): Promise<void> {
+  /** Gives back what was granted; a host that cannot be reached is asked again for so long: it would stay held. */
+  async release(patienceS: number = 0): Promise<void> {
+    const untilMs = performance.now() + patienceS * 1000;
     await Promise.all(this.#hosts.filter(({ host }) => this.#fences.has(host)).map(async ({ host, link }) => {
-      try { await link.call('ReleaseLease', { runId: this.#request.runId, fence: this.fence(host) }); } catch (error) { this.#note(host, `lease not released: ${(error as Error).message}`); }
+      for (;;) {
+        try { await link.call('ReleaseLease', { runId: this.#request.runId, fence: this.fence(host) }); return; } catch (error) {
+          if (!(error instanceof Unreachable) || performance.now() > untilMs) { this.#note(host, `lease not released: ${(error as Error).message}`); return; }
+        }
+        await new Promise((resolve) => { setTimeout(resolve, 500); });
+      }
     }));
   }
 

@@ -23,7 +23,7 @@ export async function awaitEnrolment({ state, certs, listen, version, ready, run
   const exchange = new Exchange({ certs, key, code, csrFor: (host) => requestFor(key, host) });
   const server = await serveEnrolment(exchange, version, { key: Buffer.from(key.pem), certificate: Buffer.from(await selfSigned(key)) }, listen);
   const port = String(server.port);
-  if (goesOn) console.log(`tandem agent ${version} waits on port ${port} to be enrolled again; when its code is used or void, it serves as before`);
+  if (goesOn) console.log(`tandem agent ${version} is to be enrolled again; it waits for that on port ${port}\nWhen its code is used, void or too old, it serves as before`);
   else console.log(`tandem agent ${version} is not enrolled${old === undefined ? '' : ': agent.crt does not fit agent.key and ca.crt'}; it waits for that on port ${port}\nFor a code, on this host: tandem agent enrol${old === undefined ? '' : ' --again'}`);
   await ready();
   await new Promise<void>((resolve, reject) => {

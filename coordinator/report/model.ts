@@ -1,5 +1,6 @@
 import type { Event } from '../../proto/events.ts';
 import type { Plan, PlanStep } from '../plan-format.ts';
+import { standingOf, type Standing } from '../standing.ts';
 import type { RunRecord } from '../store/runstore.ts';
 import type { Counts, HostReport, RunReport, StepReport } from './schema.ts';
 
@@ -13,11 +14,11 @@ export function reportOf(run: string, plan: Plan, records: readonly RunRecord[])
   const ended = since.find((record) => record.type === 'ended');
   const notes = (host: string): string[] => since.flatMap((record) => (record.type === 'note' && record.host === host ? [record.text] : []));
   const traces = tracesOf(records, begun.mode === 'check');
-  const words = new Map(records.flatMap((record) => (record.type === 'resolved' ? [[`${record.step}@${record.host}`, record] as const] : [])));
+  const standings = standingOf(records), words = new Map(records.flatMap((record) => (record.type === 'resolved' ? [[`${record.step}@${record.host}`, record] as const] : [])));
   const hosts = plan.hosts.map(({ name, role }): HostReport => {
     const own = notes(name);
     const steps = plan.stages.flatMap((stage) => stage.hosts.filter((on) => on.host === name).flatMap((on) => on.steps.map((step) => (
-      withWord(stepReport(step, stage, traces.get(`${step.id}@${name}`), own, ended?.reason), words.get(`${step.id}@${name}`))))));
+      withWord(withChange(stepReport(step, stage, traces.get(`${step.id}@${name}`), own, ended?.reason), standings.get(`${step.id}@${name}`)), words.get(`${step.id}@${name}`))))));
     return { host: name, role, steps, counts: countsOf(steps), notes: own };
   });
   return {
@@ -60,6 +61,12 @@ function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: st
   const own = notes.find((text) => text.startsWith(`${id} `));
   if (trace !== undefined) return { ...base, result: 'unknown', reason: `sent to the host, and no result has come back (${endReason})` };
   return { ...base, result: 'skipped', skippedBy: 'run', reason: own ?? `the run ended before it: ${endReason === '' ? 'done' : endReason}` };
+}
+
+/** What an earlier attempt changed, and a later one only found done, this run has changed all the same. */
+function withChange(step: StepReport, standing: Standing | undefined): StepReport {
+  if (step.result !== 'unchanged' || standing?.changed !== true) return step;
+  return { ...step, result: 'changed', reason: 'changed by an earlier attempt that had no good end; found done since' };
 }
 
 /** A person's word stands beside the result that nobody could tell. */

@@ -28,7 +28,7 @@ export async function startUnenrolled(): Promise<HostHere> {
     const begin = said.length;
     for (const stream of [mine.stdout, mine.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { said += text; });
     port = await new Promise<number>((resolve, reject) => {
-      mine.stdout.on('data', () => { const at = /(?:on port|listening on port) (\d+)\n/.exec(said.slice(begin)); if (at !== null) resolve(Number(at[1])); });
+      mine.stdout.on('data', () => { const at = /on port (\d+)\D/.exec(said.slice(begin)); if (at !== null) resolve(Number(at[1])); });
       mine.once('exit', (code) => { reject(new Error(`the agent ended with ${String(code)}: ${said}`)); });
     });
   };

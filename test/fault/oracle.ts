@@ -50,7 +50,7 @@ function recordsOf(text: string, say: (text: string) => void): Line[] {
 
 const count = (list: string[]): Map<string, number> => { const counts = new Map<string, number>(); for (const one of list) counts.set(one, (counts.get(one) ?? 0) + 1); return counts; };
 
-export function judge(trial: Trial, seen: Observed): Finding[] {
+export function judge(trial: Pick<Trial, 'stages' | 'hosts'>, seen: Observed): Finding[] {
   const findings: Finding[] = [], find = (kind: Finding['kind'], text: string): void => { findings.push({ kind, text }); };
   const last = seen.calls.findLast((call) => call.run === seen.run);
   for (const { argv, exit } of seen.calls) if (exit === undefined) find('no end', `tandem ${argv.join(' ')} did not end`);
@@ -63,7 +63,7 @@ export function judge(trial: Trial, seen: Observed): Finding[] {
   return findings;
 }
 
-function judgeHost(trial: Trial, host: Observed['hosts'][number], run: string, reported: ReportStep[], complete: boolean, find: (kind: Finding['kind'], text: string) => void): void {
+function judgeHost(trial: Pick<Trial, 'stages' | 'hosts'>, host: Observed['hosts'][number], run: string, reported: ReportStep[], complete: boolean, find: (kind: Finding['kind'], text: string) => void): void {
   const planned = trial.stages.flatMap((stage) => stage.steps[host.name] ?? []);
   const start = trial.hosts.find(({ name }) => name === host.name)!.start;
   const effects = host.effects.slice(start.effects.length).map((line) => line.split(' ').slice(0, 2).join(' '));

@@ -42,6 +42,7 @@ export type Seen = Map<string, string>;
 export const PLACEHOLDERS: Record<string, string> = {
   CODE: '(?:[A-Z2-7]{5}-){15}[A-Z2-7]{5}',
   HOSTKEY: '(?:[0-9A-F]{2}:){31}[0-9A-F]{2}',
+  AUTHORITY: '(?:[0-9A-F]{2}:){31}[0-9A-F]{2}',
 };
 
 /**

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -24,25 +24,29 @@ async function put(host: string, path: string, bytes: Buffer | string): Promise<
   expect(await onHost(host, `mkdir -p ${dirname(path)} && cat >${path}`, bytes)).toMatchObject({ code: 0 });
 }
 
-async function makeBundle(...options: string[]): Promise<void> {
-  await promisify(execFile)(join(root, 'scripts/bundle'), ['--key', 'air-gap@example.test', '--gnupg-home', home, '--out', folder, ...options]);
+const bundle = (version: string): string => `tandem-${version}-bundle.tar.gz`;
+async function makeKey(name: string): Promise<void> {
+  await said('gpg', '--homedir', home, '--batch', '--quiet', '--passphrase', '', '--quick-gen-key', `Tandem test <${name}>`, 'rsa3072', 'sign', 'never');
+}
+async function makeBundle(out: string, key: string, ...options: string[]): Promise<void> {
+  await promisify(execFile)(join(root, 'scripts/bundle'), ['--key', key, '--gnupg-home', home, '--out', out, ...options]);
 }
 
 beforeAll(async () => {
   await said('bash', '-c', `. ${root}/test/lab/hosts/tools.sh; need_tools rpmbuild=rpm createrepo_c=createrepo-c gpg=gnupg readelf=binutils`);
   mkdirSync(home, { mode: 0o700 });
-  await said('gpg', '--homedir', home, '--batch', '--quiet', '--passphrase', '', '--quick-gen-key', 'Tandem test <air-gap@example.test>', 'rsa3072', 'sign', 'never');
+  await makeKey('air-gap@example.test');
   const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(await said('gpg', '--homedir', home, '--with-colons', '--list-keys'))![1]!;
   const version = (await said(join(root, 'dist/tandem'), '--version')).replace('tandem ', '');
-  await makeBundle();
-  await makeBundle('--version', NEXT);
+  await makeBundle(folder, 'air-gap@example.test');
+  await makeBundle(folder, 'air-gap@example.test', '--version', NEXT);
   await lab.up(run, 'controller', 'compute1', 'desk=plain');
   // What differs here from the page: the lab's addresses and domain, and what a person knows beforehand.
   seen = new Map([
     ['192.0.2.254', '10.77.0.3'], ['192.0.2.1', '10.77.0.1'], ['192.0.2.2', '10.77.0.2'], ['example.com', 'example.test'],
     ['VERSION', version], ['NEXT', NEXT], ['FINGERPRINT', `${fingerprint.slice(0, 20).match(/.{4}/g)!.join(' ')} ${fingerprint.slice(20).match(/.{4}/g)!.join(' ')}`],
   ]);
-  for (const host of Object.values(HOSTS)) for (const each of [version, NEXT]) await put(host, `/media/tandem-${each}-bundle.tar.gz`, readFileSync(join(folder, `tandem-${each}-bundle.tar.gz`)));
+  for (const host of Object.values(HOSTS)) for (const each of [version, NEXT]) await put(host, `/media/${bundle(each)}`, readFileSync(join(folder, bundle(each))));
 });
 afterAll(async () => {
   await lab.down(run);
@@ -57,6 +61,42 @@ test('no host has a route to anything but the others', async () => {
   }
 });
 
+/** The genuine bundle with one byte of the file flipped, and the sums as they were or made anew. */
+async function tampered(sumsAnew: boolean): Promise<string> {
+  const out = join(folder, sumsAnew ? 'sums-anew' : 'flipped'), version = seen.get('VERSION')!;
+  mkdirSync(out);
+  await said('tar', '-C', out, '-xzf', join(folder, bundle(version)));
+  const file = join(out, `tandem-${version}`, 'tandem'), bytes = readFileSync(file), middle = bytes.length >> 1;
+  bytes[middle] = bytes[middle]! ^ 1;
+  writeFileSync(file, bytes);
+  if (sumsAnew) await said('bash', '-c', `cd ${out}/tandem-${version} && cut -c67- SHA256SUMS | xargs -d '\n' sha256sum >new && mv new SHA256SUMS`);
+  await said('tar', '-C', out, '-czf', join(out, bundle(version)), `tandem-${version}`);
+  return join(out, bundle(version));
+}
+async function forged(): Promise<string> {
+  await makeKey('forger@example.test');
+  await makeBundle(join(folder, 'forged'), 'forger@example.test');
+  return join(folder, 'forged', bundle(seen.get('VERSION')!));
+}
+
+// What tells the person to stop: the line that the page shows and the host does not print.
+test.each<[string, () => Promise<string>, string, RegExp]>([
+  ['another key has signed', forged, '…fingerprint: FINGERPRINT', /every file is whole/],
+  ['a byte is flipped', () => tampered(false), 'every file is whole', /Good signature[^]*tandem: FAILED/],
+  ['a byte is flipped and the sums are made anew', () => tampered(true), '…Good signature from…', /BAD signature/],
+])('a bundle in which %s is found before anything is installed', async (_what, make, missing, printed) => {
+  const genuine = readFileSync(join(folder, bundle(seen.get('VERSION')!))), medium = fill('/media/tandem-VERSION-bundle.tar.gz', seen);
+  const block = blocks.find((each) => each.kind === 'run' && each.hosts.includes('compute1'));
+  if (block?.kind !== 'run') throw new Error('the page has no block for compute1');
+  await put('compute1', medium, readFileSync(await make()));
+  const { stdout } = await onHost('compute1', fill(block.script, seen));
+  expect(stdout).toMatch(printed);
+  expect(firstMissing(block.expected.map((line) => fill(line, seen)), stdout, new Map()), stdout).toBe(fill(block.expected.find((line) => line === missing)!, seen));
+  expect(await onHost('compute1', 'rpm -q tandem; ls -d /opt/tandem /srv/tandem /etc/yum.repos.d/tandem.repo')).toMatchObject({ stdout: expect.not.stringMatching(/^(?:\/|tandem-)/m) as string });
+  await put('compute1', medium, genuine);
+  expect(await onHost('compute1', `rm -rf /root/.gnupg ${fill('/srv/tandem-VERSION', seen)}`)).toMatchObject({ code: 0 });
+});
+
 async function follow(block: Block): Promise<void> {
   const place = `docs/air-gap.md:${block.line}`;
   if (block.kind === 'write') { await put(hostOf(block.host), block.path, fill(block.text, seen)); return; }
@@ -69,7 +109,7 @@ async function follow(block: Block): Promise<void> {
     return;
   }
   for (const host of block.hosts) {
-    const { code, stdout } = await onHost(hostOf(host), `set -e\n${fill(block.script, seen)}`);
+    const { code, stdout } = await onHost(hostOf(host), fill(block.script, seen)); // as pasted: a line that fails stops nothing
     expect(block.exits, `${place} on ${host}: exit code ${code}\n${stdout}`).toContain(code);
     const known = new Map([...seen].filter(([name]) => PLACEHOLDERS[name] === undefined));
     expect(firstMissing(block.expected.map((line) => fill(line, known)), stdout, seen), `${place} on ${host} printed:\n${stdout}`).toBeUndefined();

@@ -182,25 +182,6 @@ test('a nonce is open for two minutes; an address may have eight', async () => {
   expect(await exchange.request(FROM, asked(second))).toHaveProperty('csrPem');
 });
 
-test('a flood from one address leaves another its turn and its nonce', async () => {
-  const mine = exchange.begin(FROM);
-  const admitted = Array.from({ length: 1000 }, () => { const admits = exchange.admits('192.0.2.66'); exchange.begin('192.0.2.66'); return admits; });
-  expect(admitted.filter(Boolean)).toHaveLength(20);
-  expect(exchange.admits(FROM)).toBe(true);
-  expect(await exchange.request(FROM, asked(mine))).toHaveProperty('csrPem');
-  clockMs += 1000;
-  expect(exchange.admits('192.0.2.66')).toBe(true);
-});
-
-test('a flood from very many addresses takes nobody who has begun his nonce; when they fall silent there is room again', async () => {
-  const mine = exchange.begin(FROM), outcomes = Array.from({ length: 1000 }, (_, n) => { const from = `198.51.100.${String(n)}`, admits = exchange.admits(from); if (admits) exchange.begin(from); return admits; });
-  expect(outcomes.filter(Boolean)).toHaveLength(255);
-  expect(exchange.admits(FROM)).toBe(true);
-  expect(await exchange.request(FROM, asked(mine))).toHaveProperty('csrPem');
-  clockMs += 2 * MINUTE_MS;
-  expect(exchange.admits('203.0.113.1')).toBe(true);
-});
-
 test('an exchange that has ended installs nothing', async () => {
   const { nonce, csrPem } = await request(), message = proven(nonce, await signed(csrPem));
   const going = exchange.install(message);
@@ -241,21 +222,6 @@ test('a certificate that is revoked already is not installed, by the list that c
   const third = await request();
   await exchange.install(proven(third.nonce, { ...await signed(third.csrPem), crlPem: await createList(authority, 1, [], clockMs) }));
   expect(readFileSync(join(certs, 'ca.crl'), 'utf8')).toBe(list); // the newer one stays
-});
-
-test('enrolled again: the old certificate is kept as agent.crt.old, and stands where the disk takes no more', async () => {
-  const before = await request(), old = await signed(before.csrPem);
-  await exchange.install(proven(before.nonce, old));
-  [code, exchange] = [freshCode(), waiting()];
-  const { nonce, csrPem } = await request(), offered = await signed(csrPem), here = () => readFileSync(join(certs, 'agent.crt'), 'utf8'), first = here();
-  mkdirSync(join(certs, 'agent.crt.new'));
-  await expect(exchange.install(proven(nonce, offered))).rejects.toThrow(/nothing was changed\. It has its old certificate; the code is still good$/);
-  expect([here(), existsSync(join(certs, 'agent.crt.old'))]).toEqual([first, false]);
-  rmSync(join(certs, 'agent.crt.new'), { recursive: true });
-  const again = await request();
-  await exchange.install(proven(again.nonce, await signed(again.csrPem)));
-  expect(here()).not.toBe(first);
-  expect(readFileSync(join(certs, 'agent.crt.old'), 'utf8')).toBe(first);
 });
 
 test('a disk that takes no more leaves the host not enrolled, and the code good', async () => {

@@ -3,7 +3,6 @@ import { X509Certificate } from 'node:crypto';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hostKey } from '../../../agent/enrolment/key.ts';
 import { requestFor } from '../../../agent/enrolment/request.ts';

@@ -54,5 +54,5 @@ test('a code is learned and put into later commands, a new one each time; a key 
   expect(firstMissing(['…CODE…'], 'code ABCDE-FGHIJ\n', seen)).toBe('…CODE…');
   expect(firstMissing(['…CODE…'], `code ${CODE.replaceAll('A', 'Z')}\n`, seen)).toBeUndefined();
   expect(seen.get('CODE')).toBe(CODE.replaceAll('A', 'Z'));
-  expect(Object.keys(PLACEHOLDERS)).toEqual(['CODE', 'HOSTKEY']);
+  expect(Object.keys(PLACEHOLDERS)).toEqual(['CODE', 'HOSTKEY', 'AUTHORITY']);
 });
