@@ -3,7 +3,8 @@ import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 
 /** The longest path that a socket may have on Linux, bytes; the name it is made under is a little longer than its own. */
-const LONGEST = 107, MARGIN = 12;
+const LONGEST = 107, MARGIN = 20;
+let made = 0;
 
 /** Held until it is closed, or this process ends, however it does. */
 export interface Held { close(done?: () => void): void }
@@ -16,7 +17,7 @@ export async function holdAlone(socketPath: string, heldBy: () => Error): Promis
   const bytes = Buffer.byteLength(socketPath);
   if (bytes > LONGEST - MARGIN) throw new Error(`${socketPath}: ${String(bytes)} bytes, at most ${String(LONGEST - MARGIN)} can be held by a socket; choose a state folder with a shorter path`);
   mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-  const own = `${socketPath}.${String(process.pid)}`;
+  const own = `${socketPath}.${String(process.pid)}-${String(made += 1)}`;
   for (;;) {
     if (await answers(socketPath)) throw heldBy();
     await clearDead(socketPath, `${own}.old`, heldBy);
