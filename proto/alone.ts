@@ -1,10 +1,12 @@
-import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 
-/** The longest path that a socket may have on Linux, bytes; the name it is made under is a little longer than its own. */
-const LONGEST = 107, MARGIN = 20;
-let made = 0;
+/** The longest path that a socket may have on Linux, bytes. */
+const LONGEST = 107;
+/** How long another one's look at the same socket is waited for; it takes a moment, so more is somebody in the way. */
+const TURN_MS = 2000;
 
 /** Held until it is closed, or this process ends, however it does. */
 export interface Held { close(done?: () => void): void }
@@ -15,41 +17,31 @@ export interface Held { close(done?: () => void): void }
  */
 export async function holdAlone(socketPath: string, heldBy: () => Error): Promise<Held> {
   const bytes = Buffer.byteLength(socketPath);
-  if (bytes > LONGEST - MARGIN) throw new Error(`${socketPath}: ${String(bytes)} bytes, at most ${String(LONGEST - MARGIN)} can be held by a socket; choose a state folder with a shorter path`);
+  if (bytes > LONGEST) throw new Error(`${socketPath}: ${String(bytes)} bytes, a socket's path has at most ${String(LONGEST)}; choose a state folder with a shorter path`);
   mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-  const own = `${socketPath}.${String(process.pid)}-${String(made += 1)}`;
-  for (;;) {
+  // Two who found a dead socket in the same moment would each take the other's away: they take turns.
+  const turn = await takeTurn(`\0tandem-${createHash('sha256').update(socketPath).digest('hex')}`);
+  try {
     if (await answers(socketPath)) throw heldBy();
-    await clearDead(socketPath, `${own}.old`, heldBy);
-    rmSync(own, { force: true });
-    const server = await listenAt(own);
-    try {
-      linkSync(own, socketPath); // fails where another was quicker, unlike a rename
-      rmSync(own);
-      return { close(done) { rmSync(socketPath, { force: true }); server.close(done); } };
-    } catch (error) {
-      server.close();
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+    rmSync(socketPath, { force: true }); // left by one that was killed
+    return (await listenAt(socketPath)).unref();
+  } finally {
+    turn?.close();
   }
 }
 
-/** Takes away what a killed one left; what was put in its place meanwhile, and answers, goes back. */
-async function clearDead(path: string, aside: string, heldBy: () => Error): Promise<void> {
-  try { renameSync(path, aside); } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+/** A name of the kernel's, gone with its process. Anybody on this machine may sit on it, so it is not insisted on. */
+async function takeTurn(name: string): Promise<Server | undefined> {
+  for (const untilMs = performance.now() + TURN_MS; performance.now() < untilMs;) {
+    try { return await listenAt(name); } catch { await new Promise((resolve) => { setTimeout(resolve, 20); }); }
   }
-  const alive = await answers(aside);
-  if (alive) linkSync(aside, path);
-  rmSync(aside, { force: true });
-  if (alive) throw heldBy();
+  return undefined;
 }
 
 async function listenAt(path: string): Promise<Server> {
   const server = createServer((socket) => { socket.destroy(); });
   await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(path, resolve); });
-  return server.unref();
+  return server;
 }
 
 async function answers(path: string): Promise<boolean> {

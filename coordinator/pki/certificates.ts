@@ -7,7 +7,8 @@ export interface KeyPair { certificatePem: string; keyPem: string }
 
 const CA_DAYS = 3650, LEAF_DAYS = 730;
 
-const serial = (): string => Buffer.from(webcrypto.getRandomValues(new Uint8Array(16))).toString('hex').replace(/^[89a-f]/, '7');
+/** Positive, and without a zero in front, which some print and some do not. */
+const serial = (): string => Buffer.from(webcrypto.getRandomValues(new Uint8Array(16))).toString('hex').replace(/^[089a-f]/, '7');
 
 async function pemOfKey(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY') + '\n';

@@ -17,6 +17,7 @@ export class Revocations {
   #timer: NodeJS.Timeout | undefined;
   #stamp = '';
   #list: RevocationList | undefined;
+  #reading: Promise<void> = Promise.resolve();
 
   constructor(file: string, caPem: string, everyMs: number = EVERY_MS) {
     this.file = file;
@@ -30,6 +31,11 @@ export class Revocations {
 
   /** Reads the file, where it changed. Throws InputError where it is no list of this authority: nobody is let in on its word. */
   async read(): Promise<void> {
+    this.#reading = this.#reading.catch(() => undefined).then(() => this.#readChanged()); // one at a time: a change is told once
+    await this.#reading;
+  }
+
+  async #readChanged(): Promise<void> {
     const stamp = this.#stampNow();
     if (stamp === this.#stamp) return;
     if (stamp === '') return; // taken away: who was revoked stays so for this process

@@ -67,7 +67,7 @@ async function strike(fault: (typeof FAULTS)[number], host: string, cutMs: numbe
 }
 
 async function trial(number: number): Promise<Outcome> {
-  const random = randomOf(seed, number), run = `l${String(number)}`, fault = random.pick(FAULTS), host = random.pick(HOSTS), delayMs = random.int(200, 6000), cutMs = random.int(500, 6000), start = performance.now();
+  const random = randomOf(seed, number), run = `l${String(number)}`, fault = random.pick(FAULTS), host = random.pick(HOSTS), delayMs = random.int(200, 4000), cutMs = random.int(500, 6000), start = performance.now();
   const steps = makeSteps(random, run), calls: Observed['calls'] = [];
   let findings: Finding[];
   try {

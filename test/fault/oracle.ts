@@ -86,9 +86,7 @@ function judgeHost(trial: Pick<Trial, 'stages' | 'hosts'>, host: Observed['hosts
     const result = resultOf.get(step.id), own = events.filter((event) => event.step === step.id);
     const changes = step.acts.length > 0 || step.file !== undefined;
     const intents = own.filter((event) => event.kind === 'checked' && event.satisfied === false);
-    // After an attempt that failed, and was told so, a later one may find all done.
-    const toldBefore = own.some((event) => event.kind === 'finished' && event.result === 'failed') && result?.result === 'unchanged';
-    if (complete && !toldBefore && result?.result !== (changes ? 'changed' : 'unchanged')) find(changes && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
+    if (complete && result?.result !== (changes ? 'changed' : 'unchanged')) find(changes && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
     if (step.acts.some((act) => counted.has(act)) && possible.get(step.acts[0]!) === 1 && intents.length === 0) find('effect nobody told', `${step.id} acted, and its journal has no intent`);
     if (step.packages !== undefined) {
       const begun = host.transactions.filter((line) => line.split(' ').some((word) => step.packages!.includes(word))).length;
@@ -112,7 +110,9 @@ function judgeResults(step: TrialStep, own: Line['at'][], reported: ReportStep |
   for (const [command, times] of count(finished.map((event) => event.command ?? ''))) if (times > 1) find('contradiction', `${step.id}: command ${command.slice(0, 12)} has ${String(times)} results`);
   const last = finished.at(-1);
   if (last !== undefined && reported === undefined) find('lost result', `${step.id} ended as ${String(last.result)}, and the report does not know it`);
-  else if (last !== undefined && last.result !== reported?.result) find('contradiction', `${step.id} ended as ${String(last.result)} and is reported as ${String(reported?.result)}`);
+  // A step that an attempt changed and a later one found done was changed by the run.
+  const over = finished.length > 1 && last?.result === 'unchanged' && own.some((event) => event.kind === 'checked' && event.satisfied === false) ? 'changed' : last?.result;
+  if (last !== undefined && reported !== undefined && over !== reported.result) find('contradiction', `${step.id} ended as ${String(over)} and is reported as ${reported.result}`);
   if (last === undefined && reported !== undefined && ['changed', 'unchanged', 'failed'].includes(reported.result)) find('contradiction', `${step.id} is reported as ${reported.result}, and its host knows of no result`);
 }
 

@@ -10,7 +10,7 @@ import { credentials } from '../../../coordinator/commands/links.ts';
 import type { Context } from '../../../coordinator/context.ts';
 import { InputError } from '../../../coordinator/input/problem.ts';
 import { createAuthority, issue, type KeyPair } from '../../../coordinator/pki/certificates.ts';
-import { keySha256 } from '../../../coordinator/pki/checks.ts';
+import { keySha256, serialOf } from '../../../coordinator/pki/checks.ts';
 import { checkWanted, enrol, keyOfRequest, type Wanted } from '../../../coordinator/pki/enrol.ts';
 import { initPki, issueFor, readCredentials } from '../../../coordinator/pki/folder.ts';
 import { certificatesIn, readLedger, type Certificate } from '../../../coordinator/pki/ledger.ts';
@@ -58,6 +58,15 @@ test('what is issued has the list beside it, so that the holder knows who is out
   await take('eye');
   expect((await issueFor(folder, 'agent', 'h1', [], NOW_MS)).files).toEqual(['ca.crt', 'ca.crl', 'agent.crt', 'agent.key']);
   expect([text('issued/h1/ca.crl'), readdirSync(file('issued/h1')).sort()]).toEqual([text('ca.crl'), ['agent.crt', 'agent.key', 'ca.crl', 'ca.crt']]);
+});
+
+test('a serial number is the same whoever prints it: no zero in front, which one in sixteen would have', async () => {
+  const authority: KeyPair = { certificatePem: text('ca.crt'), keyPem: text('ca.key') }, wrong: string[] = [];
+  for (let n = 0; n < 100; n += 1) {
+    const { serialNumber } = new X509Certificate((await issue(authority, 'observer', 'lab', 'ann', NOW_MS)).certificatePem);
+    if (serialNumber.toLowerCase() !== serialOf(serialNumber)) wrong.push(serialNumber);
+  }
+  expect(wrong).toEqual([]);
 });
 
 test("one's own certificate: told on standard error 30 days before its end", async () => {
