@@ -96,7 +96,7 @@ test('work goes on when the link is gone, and Attach brings all of it back', asy
   expect(events.map((e) => e.seq)).toEqual(events.map((_, i) => i + 1));
 });
 
-test('stop: the step in hand is finished, the rest skipped, later commands of the run too; a new attempt goes on', async () => {
+test('stop: the step in hand is finished, the rest skipped, later commands of the run too; whoever goes on with the run has a new number', async () => {
   const fence = await lease('r1');
   const running = execute([command('r1', fence, 'A1', { text: 'a', waits: true }), command('r1', fence, 'A2', { text: 'b' })]);
   await expect.poll(() => held.has('a')).toBe(true);
@@ -104,7 +104,7 @@ test('stop: the step in hand is finished, the rest skipped, later commands of th
   held.get('a')?.();
   expect(resultsOf(await running)).toEqual(['A1 changed', 'A2 skipped']);
   expect(await execute([command('r1', fence, 'A3', { text: 'c' }, { batch: 'later' })])).toContainEqual(expect.objectContaining({ kind: 'finished', result: 'skipped', reason: 'stopped: tea (by ops)' }));
-  expect(resultsOf(await execute([command('r1', fence, 'A3', { text: 'c' }, { batch: 'later', attempt: 2 })]))).toEqual(['A3 changed']);
+  expect(resultsOf(await execute([command('r1', await lease('r1'), 'A3', { text: 'c' }, { batch: 'later', attempt: 2 })]))).toEqual(['A3 changed']);
   expect(effects).toEqual(['a', 'c']);
 });
 
