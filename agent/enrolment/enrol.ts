@@ -62,8 +62,8 @@ async function writeRequest(options: EnrolOptions, file: string): Promise<string
   }
   return [
     `request      ${file}`,
-    `fingerprint  ${colons(key.fingerprint)}  (SHA-256 of this host's public key; compare it with what the coordinator shows)`,
-    `Next, with that file on the coordinator: tandem enrol ${host} --request FILE`,
+    `fingerprint  ${colons(key.fingerprint)}  (SHA-256 of this host's public key: write it down, it goes another way than the file)`,
+    `Next, with that file on the coordinator: tandem enrol ${host} --request FILE --fingerprint FINGERPRINT`,
     'Then, with the folder that it makes, here: tandem agent enrol --certificate FOLDER --authority FINGERPRINT (the coordinator shows it)',
   ];
 }
