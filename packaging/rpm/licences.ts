@@ -46,7 +46,7 @@ ${libraries.map((one) => `${one.name}  of ${one.package} ${one.version}, source 
 Their complete corresponding source are these Debian source packages, exactly these versions:
 ${sources.map((one) => `  ${one}`).join('\n')}
 On a Debian 12 machine with deb-src lines: apt-get source ${sources.join(' ')}
-Versions that Debian's mirrors no longer have are kept at https://snapshot.debian.org.
+Versions that Debian's mirrors no longer have are kept in the archive of old versions that the Debian project runs.
 
 Whoever passes Tandem on has to pass this source on too, or offer it in writing (LGPL-2.1 section 6, GPL-3 section 6). Within your own
 organisation nothing is passed on. The full texts are beside this file.
