@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import { GENESIS } from '../../proto/journal.ts';
 import type { Context } from '../context.ts';
 import { changedSince, readSite } from '../input/files.ts';
@@ -72,7 +71,7 @@ export async function conduct(context: Context, run: string, take: () => InHand,
     checkSecrets(context.siteFile(), plan);
     const code = await withLinks(inHand.plan.hosts, own, async (links) => {
       const progress = watchRun(inHand.plan, mode, json === true ? process.stderr : process.stdout);
-      const settings: RunSettings = { run, mode, ...(to === undefined ? {} : { to }), by: owner(), own, patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
+      const settings: RunSettings = { run, mode, ...(to === undefined ? {} : { to }), by: account(), own, patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
       const conducted = make(settings, links, inHand, progress);
       const release = onInterrupt(context, conducted, run);
       try { return await conducted.carryOut(); } catch (error) {
@@ -93,9 +92,6 @@ export async function conduct(context: Context, run: string, take: () => InHand,
   const report = reportOf(run, plan, kept.records);
   context.say(json === true ? reportJson(report).trimEnd() : `\n${reportText(report)}`);
 }
-
-/** Who holds the lease: the same words after a crash, so that the run is gone on with at once. */
-const owner = (): string => `${userInfo().username}@${hostname()}`;
 
 /** A run that is kept from its first record on: what never began leaves nothing. */
 function created(store: RunStore, run: string, plan: Plan): RunWriter {

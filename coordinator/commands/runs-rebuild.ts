@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os';
 import { Argument, Command } from 'commander';
 import { RUN_ID } from '../../proto/command.ts';
 import type { Event } from '../../proto/events.ts';
@@ -40,7 +39,7 @@ export function rebuildCommand(context: Context): Command {
         const plan = planOf(context, run, told, options.plan, site);
         checkHosts(context, plan, site, options.without);
         const from = [...told].filter(([, events]) => events.length > 0).map(([host]) => host);
-        const by = `${userInfo().username}@${hostname()}`;
+        const by = account();
         const missing = options.without.length === 0 ? '' : `; without ${options.without.join(', ')}: what was done there is not known`;
         const records = rebuiltRecords(plan, run, told, { by, note: `rebuilt by ${by} on ${new Date().toISOString().slice(0, 16)}Z from the journals of ${from.join(', ')}${missing}; notes, persons' words and the reason of its end are lost` });
         const aside = store.setAside(run);

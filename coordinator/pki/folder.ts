@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { account } from '../account.ts';
 import type { KeyPair } from './certificates.ts';
 import { checkIdentity, checkIssuer, holderOf, keySha256, serialOf, type Holder, type Role } from './checks.ts';
 import { readPem, refuse, refuseExisting, replaceFile, writePair } from './files.ts';
@@ -15,7 +15,7 @@ const making = () => import('./certificates.ts');
 export function author(folder: string): string {
   let operator: string | undefined;
   try { operator = holderOf(new X509Certificate(readFileSync(join(folder, 'operator.crt'))))?.name; } catch { /* none, or none that can be read: the user is named all the same */ }
-  return `${operator === undefined ? '' : `${operator}, `}${userInfo().username}@${hostname()}`;
+  return `${operator === undefined ? '' : `${operator}, `}${account()}`;
 }
 
 /** Puts a certificate that was made on record, before its file is written. */
