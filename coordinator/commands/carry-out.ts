@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { GENESIS } from '../../proto/journal.ts';
+import { account } from '../account.ts';
 import type { Context } from '../context.ts';
 import { changedSince, readSite } from '../input/files.ts';
 import { checkSecrets, readSecret } from '../input/secrets.ts';

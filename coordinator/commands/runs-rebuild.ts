@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import { RUN_ID } from '../../proto/command.ts';
 import type { Event } from '../../proto/events.ts';
+import { account } from '../account.ts';
 import { catchUp } from '../catch-up.ts';
 import type { Context } from '../context.ts';
 import { readPlanInput, readSite } from '../input/files.ts';
