@@ -11,7 +11,8 @@ import { fill, type Roots, scalarStart } from './values.ts';
 export interface Compiled { steps: PlanStep[]; problems: Problem[] }
 
 /** One step of the runbook on one host: none, one or (with `each`) several steps of the plan. */
-export function compileStep(step: Step, host: SiteHost, roots: Roots, operations: readonly Operation[]): Compiled {
+export function compileStep(step: Step, host: SiteHost, given: Roots, operations: readonly Operation[]): Compiled {
+  const roots = { ...given, ...step.scope };
   const operation = operations.find((entry) => entry.name === step.operation);
   if (operation === undefined) {
     const names = operations.map((entry) => entry.name);

@@ -5,6 +5,8 @@ import { check, checkSource } from './input/check.ts';
 import { parseYaml, type Path, type Source } from './input/document.ts';
 import { InputError, nearest, oneOf, type Place, problem, type Problem } from './input/problem.ts';
 import { NAME } from './site.ts';
+import { writtenSteps } from './template.ts';
+import type { Roots } from './values.ts';
 
 const name = z.string().regex(NAME, { error: 'a name of small letters, digits, "-" and "_"' });
 const sentence = z.string().min(1).max(300);
@@ -54,14 +56,14 @@ const stageSchema = z.strictObject({
   checkpoint: name.optional().describe('Name of the state before this stage: tandem revert --to goes back to it'),
   noReturn: sentence.optional().describe('Why nothing before this stage can be reached any more once it has changed something'),
   maxFailures: z.union([z.int().min(0), z.string().regex(/^(100|[1-9]?[0-9])%$/, share)], share).default(0),
-  steps: z.array(stepSchema).min(1),
+  steps: z.array(z.unknown()).min(1),
 });
 
 const phaseSchema = z.strictObject({ phase: name, title: sentence, stages: z.array(stageSchema).min(1) });
 
 export type Variable = z.infer<typeof variableSchema>;
 /** A step with the place it is written at; `at` finds the position of anything inside it. */
-export type Step = z.infer<typeof stepSchema> & { source: Source; path: Path; at: (path: Path, part?: 'key' | 'value') => Place };
+export type Step = z.infer<typeof stepSchema> & { source: Source; path: Path; /** What a template's names stand for. */ scope: Roots; at: (path: Path, part?: 'key' | 'value') => Place };
 export type Stage = Omit<z.infer<typeof stageSchema>, 'steps'> & { phase: string; phaseTitle: string; steps: Step[]; source: Source; path: Path };
 
 export interface Runbook {
@@ -100,7 +102,7 @@ export function loadRunbook(folder: string, read: ReadFile): Runbook {
   const open = (path: string, from: Place): Source => {
     const text = read(path);
     if (text === undefined) throw new InputError([problem(from, `no file ${folder}/${path}`, 'a file of the runbook')]);
-    files.push({ path, text });
+    if (!files.some((file) => file.path === path)) files.push({ path, text });
     return parseYaml(`${folder}/${path}`, text);
   };
   const source = open('runbook.yaml', { file: `${folder}/runbook.yaml`, line: 1, column: 1 });
@@ -114,22 +116,28 @@ export function loadRunbook(folder: string, read: ReadFile): Runbook {
     }
   };
   const data = Object.fromEntries(Object.entries(head.data).map(([key, path]) => [key, gather(() => open(path, source.place(['data', key])).value)]));
-  const stages = head.phases.flatMap((path, index) => gather(() => phaseStages(open(path, source.place(['phases', index])))) ?? []);
+  const stages = head.phases.flatMap((path, index) => gather(() => phaseStages(open(path, source.place(['phases', index])), data, open)) ?? []);
   problems.push(...repeated(stages), ...repeatedCheckpoints(stages));
   if (problems.length > 0) throw new InputError(problems);
   const edges = head.edges.map(([from, to], index) => ({ from, to, place: source.place(['edges', index]) }));
   return { name: head.name, title: head.title, variables: head.variables, roles: head.roles, data, stages, edges, files, source };
 }
 
-function phaseStages(source: Source): Stage[] {
-  const phase = checkSource(source, phaseSchema);
-  return phase.stages.map((stage, s) => ({
-    ...stage, phase: phase.phase, phaseTitle: phase.title, source, path: ['stages', s],
-    steps: stage.steps.map((step, i) => {
-      const path: Path = ['stages', s, 'steps', i];
-      return { ...step, source, path, at: (inner: Path, part?: 'key' | 'value') => source.place([...path, ...inner], part) };
-    }),
-  }));
+function phaseStages(source: Source, data: Roots, open: (path: string, from: Place) => Source): Stage[] {
+  const phase = checkSource(source, phaseSchema), problems: Problem[] = [];
+  const stages = phase.stages.map((stage, s) => {
+    const written = writtenSteps(source, ['stages', s, 'steps'], stage.steps, data, open);
+    problems.push(...written.problems);
+    const steps = written.problems.length > 0 ? [] : written.steps.flatMap(({ value, ...where }) => {
+      const at: Step['at'] = (inner, part) => where.source.place([...where.path, ...inner], part);
+      const checked = check(value, stepSchema, (inner, part) => at(inner, part));
+      if ('problems' in checked) problems.push(...checked.problems);
+      return 'problems' in checked ? [] : [{ ...checked.value, ...where, at }];
+    });
+    return { ...stage, phase: phase.phase, phaseTitle: phase.title, source, path: ['stages', s], steps };
+  });
+  if (problems.length > 0) throw new InputError(problems);
+  return stages;
 }
 
 /** A step's id is its name everywhere (needs, reports, journals), so it stands once in the whole runbook. */
