@@ -3,7 +3,10 @@ import { type PlanStep, stepKey } from './plan-format.ts';
 import type { Runbook, Step } from './runbook.ts';
 
 /** A planned step with the step of the runbook it came from; `order` is its stage, the array's order is the printed order. */
-export interface Placed { planned: PlanStep; step: Step; host: string; order: number }
+export interface Placed { planned: PlanStep; step: Step; host: string; order: number; /** The host that the step is about, where its phase is gone through for each host. */ target?: string }
+
+/** Steps about different hosts do not wait for each other. */
+const together = (one: Placed, other: Placed): boolean => one.target === undefined || other.target === undefined || one.target === other.target;
 
 /**
  * Checks `needs` and turns the ids into keys of planned steps (`id@host`): a step of the same host must stand earlier,
@@ -20,9 +23,10 @@ export function checkNeeds(runbook: Runbook, placed: Placed[]): Problem[] {
     return [...unknown, problem((cycle[0] as Step).at(['needs']), `a cycle: ${names}`, 'steps that need only earlier steps')];
   }
   const late: Problem[] = [];
-  for (const [index, { planned, step, host, order }] of placed.entries()) {
+  for (const [index, item] of placed.entries()) {
+    const { planned, step, host, order } = item;
     planned.needs = step.needs.flatMap((id) => {
-      const targets = placed.map((other, position) => ({ ...other, position })).filter((other) => other.step.id === id);
+      const targets = placed.map((other, position) => ({ ...other, position })).filter((other) => other.step.id === id && together(item, other));
       const here = targets.filter((other) => other.host === host);
       const wanted = here.length > 0 ? here : targets;
       if (wanted.some((other) => (other.host === host ? other.position >= index : other.order >= order))) {
@@ -65,8 +69,9 @@ function findCycle(steps: Step[]): Step[] | undefined {
 export function checkEdges(edges: readonly { from: string; to: string; place: Place }[], placed: readonly Placed[]): Problem[] {
   return edges.flatMap(({ from, to, place }) => {
     const carrying = (row: string) => placed.map((item, position) => ({ ...item, position })).filter((item) => item.planned.rows.includes(row));
-    const firsts = carrying(from);
+    const all = carrying(from);
     for (const second of carrying(to)) {
+      const firsts = all.filter((first) => together(first, second));
       const here = firsts.filter((first) => first.host === second.host);
       const wrong = here.length > 0 ? here.find((first) => first.position > second.position) : firsts.find((first) => first.order >= second.order);
       if (wrong === undefined) continue;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Json } from '../proto/events.ts';
 import type { Operation } from '../agent/operations/catalogue.ts';
 import { evaluate, type Fault } from './expression.ts';
@@ -11,19 +12,21 @@ import { fill, type Roots, scalarStart } from './values.ts';
 export interface Compiled { steps: PlanStep[]; problems: Problem[] }
 
 /** One step of the runbook on one host: none, one or (with `each`) several steps of the plan. */
-export function compileStep(step: Step, host: SiteHost, given: Roots, operations: readonly Operation[]): Compiled {
+export function compileStep(step: Step, host: SiteHost, given: Roots, operations: readonly Operation[], about?: SiteHost): Compiled {
   const roots = { ...given, ...step.scope };
   const operation = operations.find((entry) => entry.name === step.operation);
   if (operation === undefined) {
     const names = operations.map((entry) => entry.name);
     return { steps: [], problems: [problem(step.at(['operation']), `unknown operation "${step.operation}"`, oneOf(names), nearest(step.operation, names))] };
   }
-  if (step.each === undefined) return compileOne(step, step.id, host, roots, operation);
+  // A step that one host takes about another is one of several of its kind there: its id says which.
+  const id = about === undefined ? step.id : suffixed(step.id, hostPart(about.name));
+  if (step.each === undefined) return compileOne(step, id, host, roots, operation);
   const list = evaluate(step.each, roots, 'list');
   if ('fault' in list) return { steps: [], problems: [faultProblem(step, 'each', list.fault, host)] };
   const elements = list.value as unknown[];
-  if (elements.length === 0) return { steps: [skipped(step, step.id, operation, step.why ?? `${step.each} gives nothing`)], problems: [] };
-  const ids = elementIds(step.id, elements);
+  if (elements.length === 0) return { steps: [skipped(step, id, operation, step.why ?? `${step.each} gives nothing`)], problems: [] };
+  const ids = elementIds(id, elements);
   const each = elements.map((element, index) => compileOne(step, ids[index] as string, host, { ...roots, each: element }, operation));
   return { steps: each.flatMap((one) => one.steps), problems: each.flatMap((one) => one.problems) };
 }
@@ -74,13 +77,17 @@ function faultProblem(step: Step, key: 'when' | 'each', fault: Fault, host: Site
   return problem(place, `${fault.found} in \`${key}\``, `${fault.expected} (host ${host.name})`, fault.nearest);
 }
 
+const suffixed = (id: string, suffix: string): string => `${id}${id.includes('.') ? '-' : '.'}${suffix}`;
+
+/** A host's name as part of a step's id: a long one is cut, and kept apart from others that begin like it. */
+const hostPart = (name: string): string => (name.length <= 20 ? name : `${name.slice(0, 13)}-${createHash('sha256').update(name).digest('hex').slice(0, 6)}`);
+
 /** Ids of a repeated step, from the element's own name where it has one: C6 becomes C6.vg1, C16.user becomes C16.user-alice. */
 function elementIds(id: string, elements: unknown[]): string[] {
   const used = new Set<string>();
   return elements.map((element, index) => {
     const name = typeof element === 'string' ? element : element !== null && typeof element === 'object' && 'name' in element ? String(element.name) : String(index + 1);
-    const slug = name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 20);
-    const stem = `${id}${id.includes('.') ? '-' : '.'}${slug}`;
+    const stem = suffixed(id, name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 20));
     const unique = used.has(stem) ? `${stem}-${index + 1}` : stem;
     used.add(unique);
     return unique;

@@ -11,6 +11,9 @@ import { checkRoles, type Site, type SiteHost } from './site.ts';
 import type { Roots } from './values.ts';
 import { variables } from './variables.ts';
 
+/** In a phase with `forEach`: the stage runs on the host that its turn is about. */
+const TARGET = 'target';
+
 export interface PlanInput {
   site: Site;
   runbook: Runbook;
@@ -32,12 +35,13 @@ export function compilePlan(input: PlanInput): Plan {
   if (problems.length > 0) throw new InputError(problems);
 
   const placed: Placed[] = [];
-  const stages = runbook.stages.map((stage, order) => compileStage(stage, (host) => {
-    const roots = rootsOf(host, site, runbook, vars.values, facts.get(host.name) ?? {});
+  const stages = stagesInOrder(runbook, site).map(({ stage, target }, order) => compileStage(stage, target, (host) => {
+    const roots = rootsOf(host, site, runbook, vars.values, facts);
+    if (target !== undefined) roots['target'] = { ...hostRoot(target), captured: facts.get(target.name) ?? {} };
     return stage.steps.flatMap((step) => {
-      const compiled = compileStep(step, host, roots, operations);
+      const compiled = compileStep(step, host, roots, operations, target === host ? undefined : target);
       problems.push(...compiled.problems);
-      placed.push(...compiled.steps.map((planned) => ({ planned, step, host: host.name, order })));
+      placed.push(...compiled.steps.map((planned) => ({ planned, step, host: host.name, order, ...(target === undefined ? {} : { target: target.name }) })));
       return compiled.steps;
     });
   }, site));
@@ -55,26 +59,46 @@ export function compilePlan(input: PlanInput): Plan {
   return { ...content, digest: digestOf(content) };
 }
 
-function compileStage(stage: Stage, stepsOf: (host: SiteHost) => PlanStep[], site: Site): PlanStage {
-  const hosts = site.hosts.filter((host) => stage.on === 'all' || host.role === stage.on);
-  const { phase, strategy, maxFailures, checkpoint, noReturn } = stage;
+/** The runbook's stages as they follow one another: those of a phase with `forEach` once for each host of that role. */
+function stagesInOrder(runbook: Runbook, site: Site): { stage: Stage; target?: SiteHost }[] {
+  const phases = new Map<string, Stage[]>();
+  for (const stage of runbook.stages) phases.set(stage.phase, [...phases.get(stage.phase) ?? [], stage]);
+  return [...phases.values()].flatMap((stages) => {
+    const role = stages[0]?.forEach;
+    if (role === undefined) return stages.map((stage) => ({ stage }));
+    return site.hosts.filter((host) => host.role === role).flatMap((target) => stages.map((stage) => ({ stage, target })));
+  });
+}
+
+function compileStage(stage: Stage, target: SiteHost | undefined, stepsOf: (host: SiteHost) => PlanStep[], site: Site): PlanStage {
+  const hosts = site.hosts.filter((host) => stage.on === 'all' || (stage.on === TARGET ? host === target : host.role === stage.on));
+  const { phase, strategy, maxFailures, noReturn } = stage;
+  // A name for each host: batches, and the way back, tell stages apart by it.
+  const own = (name: string): string => (target === undefined ? name : `${name}-${target.name}`);
   return {
-    ...(checkpoint === undefined ? {} : { checkpoint }), ...(noReturn === undefined ? {} : { noReturn }),
-    phase, stage: stage.stage, strategy, ...(stage.limit === undefined ? {} : { limit: stage.limit }), maxFailures,
+    ...(stage.checkpoint === undefined ? {} : { checkpoint: own(stage.checkpoint) }), ...(noReturn === undefined ? {} : { noReturn }),
+    phase, stage: own(stage.stage), strategy, ...(stage.limit === undefined ? {} : { limit: stage.limit }), maxFailures,
     hosts: hosts.map((host) => ({ host: host.name, steps: stepsOf(host) })),
   };
 }
 
-function rootsOf(host: SiteHost, site: Site, runbook: Runbook, vars: Record<string, unknown>, captured: Record<string, unknown>): Roots {
-  const { name, role, address, port, fqdn, backup } = host;
+const hostRoot = ({ name, role, address, port, fqdn, backup }: SiteHost) => ({ name, role, address, port, fqdn, ...(backup === undefined ? {} : { backup }) });
+
+function rootsOf(host: SiteHost, site: Site, runbook: Runbook, vars: Record<string, unknown>, facts: Map<string, Record<string, unknown>>): Roots {
   const addresses = Object.fromEntries(Object.keys(runbook.roles).map((of) => [of, site.hosts.filter((h) => h.role === of).map((h) => h.address)]));
-  return { vars, host: { name, role, address, port, fqdn, ...(backup === undefined ? {} : { backup }) }, captured, coordinator: site.coordinator, addresses, ...runbook.data };
+  const hosts = Object.fromEntries(Object.keys(runbook.roles).map((of) => [of, site.hosts.filter((h) => h.role === of).map(hostRoot)]));
+  return { vars, host: hostRoot(host), captured: facts.get(host.name) ?? {}, coordinator: site.coordinator, addresses, hosts, ...runbook.data };
 }
 
 function stageTargets(runbook: Runbook): Problem[] {
-  const roles = ['all', ...Object.keys(runbook.roles)];
-  return runbook.stages.filter((stage) => !roles.includes(stage.on))
-    .map((stage) => problem(stage.source.place([...stage.path, 'on']), JSON.stringify(stage.on), oneOf(roles), nearest(stage.on, roles)));
+  const names = Object.keys(runbook.roles);
+  return runbook.stages.flatMap(({ on, forEach, source, path }) => {
+    const roles = ['all', ...(forEach === undefined ? [] : [TARGET]), ...names];
+    return [
+      ...(forEach === undefined || names.includes(forEach) ? [] : [problem(source.place(['forEach']), JSON.stringify(forEach), oneOf(names), nearest(forEach, names))]),
+      ...(roles.includes(on) ? [] : [problem(source.place([...path, 'on']), JSON.stringify(on), oneOf(roles), nearest(on, roles))]),
+    ];
+  });
 }
 
 function capturedOf(host: SiteHost, input: PlanInput, problems: Problem[]): Record<string, unknown> {

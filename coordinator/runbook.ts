@@ -59,12 +59,16 @@ const stageSchema = z.strictObject({
   steps: z.array(z.unknown()).min(1),
 });
 
-const phaseSchema = z.strictObject({ phase: name, title: sentence, stages: z.array(stageSchema).min(1) });
+const phaseSchema = z.strictObject({
+  phase: name, title: sentence,
+  forEach: name.optional().describe('A role: the stages of this phase are gone through once for each host of it, `target`, one after the other'),
+  stages: z.array(stageSchema).min(1),
+});
 
 export type Variable = z.infer<typeof variableSchema>;
 /** A step with the place it is written at; `at` finds the position of anything inside it. */
 export type Step = z.infer<typeof stepSchema> & { source: Source; path: Path; /** What a template's names stand for. */ scope: Roots; at: (path: Path, part?: 'key' | 'value') => Place };
-export type Stage = Omit<z.infer<typeof stageSchema>, 'steps'> & { phase: string; phaseTitle: string; steps: Step[]; source: Source; path: Path };
+export type Stage = Omit<z.infer<typeof stageSchema>, 'steps'> & { phase: string; phaseTitle: string; forEach?: string | undefined; steps: Step[]; source: Source; path: Path };
 
 export interface Runbook {
   name: string;
@@ -134,7 +138,7 @@ function phaseStages(source: Source, data: Roots, open: (path: string, from: Pla
       if ('problems' in checked) problems.push(...checked.problems);
       return 'problems' in checked ? [] : [{ ...checked.value, ...where, at }];
     });
-    return { ...stage, phase: phase.phase, phaseTitle: phase.title, source, path: ['stages', s], steps };
+    return { ...stage, phase: phase.phase, phaseTitle: phase.title, forEach: phase.forEach, source, path: ['stages', s], steps };
   });
   if (problems.length > 0) throw new InputError(problems);
   return stages;
