@@ -10,7 +10,7 @@ const CASES: Record<string, string[]> = {
   'broken-edge': ['runbook/runbook.yaml:13:9: found edge A2 -> A1 broken: A1@controller comes before A2@controller, expected A2 before A1'],
   'cel-field': ['runbook/phase.yaml:15:20: found unknown name "wokers" in `when`, expected one of region, workers, token (host controller); did you mean "workers"?'],
   'cel-overload': ['runbook/phase.yaml:15:16: found an expression that fails (no such overload: string > int) in `when`, expected a CEL expression that can be decided with these facts (host controller)'],
-  'cel-root': ['runbook/phase.yaml:15:36: found unknown name "hots" in `when`, expected one of vars, host, captured, coordinator, addresses, hosts, release (host controller)'],
+  'cel-root': ['runbook/phase.yaml:15:36: found unknown name "hots" in `when`, expected one of vars, host, captured, coordinator, addresses, hosts, release (host controller); did you mean "hosts"?'],
   'cel-syntax': ['runbook/phase.yaml:15:29: found an expression that fails (Unexpected token: EOF) in `when`, expected a CEL expression that can be decided with these facts (host controller)'],
   'cel-type': ['runbook/phase.yaml:15:15: found an expression that gives 2 in `when`, expected true or false (host controller)'],
   'cycle': ['runbook/phase.yaml:11:16: found a cycle: A1 needs A2 needs A1, expected steps that need only earlier steps'],
