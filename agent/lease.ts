@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, openSync, writeSync, fsyncSync, closeSync } from 'node:fs';
-import { join } from 'node:path';
+import { LeaseFile } from './lease-file.ts';
 
 export interface Lease { run: string; owner: string; fence: number; expiresMs: number }
 /** `fence` 0 asks for a new number; any other renews under it. */
@@ -13,12 +12,12 @@ const NONE: Lease = { run: '', owner: '', fence: 0, expiresMs: 0 };
  * across restarts; commands that carry an older one are refused.
  */
 export class LeaseKeeper {
-  readonly #path: string;
+  readonly #file: LeaseFile<Lease>;
   #lease: Lease;
 
   constructor(stateDir: string) {
-    this.#path = join(stateDir, 'lease.json');
-    this.#lease = existsSync(this.#path) ? (JSON.parse(readFileSync(this.#path, 'utf8')) as Lease) : NONE;
+    this.#file = new LeaseFile<Lease>(stateDir);
+    this.#lease = this.#file.read() ?? NONE;
   }
 
   get current(): Lease { return this.#lease; }
@@ -34,9 +33,11 @@ export class LeaseKeeper {
     return { granted, lease: this.#lease };
   }
 
-  release(run: string, fence: number): boolean {
-    if (this.#lease.run !== run || this.#lease.fence !== fence) return false;
-    this.#keep({ ...NONE, fence });
+  /** Also on a full disk. `fence` 0: whatever number this run of this owner has, from a coordinator that knows the run to be done. */
+  release(run: string, fence: number, owner: string = ''): boolean {
+    const held = this.#lease;
+    if (held.run !== run || (fence === 0 ? held.owner !== owner : held.fence !== fence)) return false;
+    this.#keep({ ...NONE, fence: held.fence });
     return true;
   }
 
@@ -50,15 +51,7 @@ export class LeaseKeeper {
   }
 
   #keep(lease: Lease): void {
-    mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
-    const fd = openSync(`${this.#path}.new`, 'w', 0o600);
-    writeSync(fd, JSON.stringify(lease));
-    fsyncSync(fd);
-    closeSync(fd);
-    renameSync(`${this.#path}.new`, this.#path);
-    const folder = openSync(join(this.#path, '..'), 'r'); // the new name too, else a power cut brings an older number back
-    fsyncSync(folder);
-    closeSync(folder);
+    this.#file.replace(lease);
     this.#lease = lease;
   }
 }

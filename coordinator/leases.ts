@@ -1,4 +1,4 @@
-import { Unreachable, type Link } from './link.ts';
+import { AgentRefused, Unreachable, type Link } from './link.ts';
 
 /** Another run holds a host; `lapsed` when its coordinator has not renewed the lease in time. */
 export class Locked extends Error {
@@ -51,13 +51,14 @@ export class Leases {
 
   let(): void { clearInterval(this.#renewal); }
 
-  /** Gives back what was granted; a host that cannot be reached is asked again for so long: it would stay held. */
+  /** Gives back what was granted; a host that cannot be reached, or cannot do it now (a full disk), is asked again for so long: it would stay held. */
   async release(patienceS: number = 0): Promise<void> {
     const untilMs = performance.now() + patienceS * 1000;
     await Promise.all(this.#hosts.filter(({ host }) => this.#fences.has(host)).map(async ({ host, link }) => {
       for (;;) {
         try { await link.call('ReleaseLease', { runId: this.#request.runId, fence: this.fence(host) }); return; } catch (error) {
-          if (!(error instanceof Unreachable) || performance.now() > untilMs) { this.#note(host, `lease not released: ${(error as Error).message}`); return; }
+          const mayPass = error instanceof Unreachable || (error instanceof AgentRefused && ['INTERNAL', 'RESOURCE_EXHAUSTED'].includes(error.code));
+          if (!mayPass || performance.now() > untilMs) { this.#note(host, `lease not released: ${(error as Error).message}`); return; }
         }
         await new Promise((resolve) => { setTimeout(resolve, 500); });
       }
@@ -74,4 +75,16 @@ export class Leases {
     }));
     for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;
   }
+}
+
+/** Gives back what a run that is done still holds: its last release was lost. Answers per host whether it was held, or why that cannot be told. */
+export async function releaseDone(run: string, owner: string, links: ReadonlyMap<string, Link>): Promise<{ host: string; held: boolean; trouble?: string }[]> {
+  return await Promise.all([...links].map(async ([host, link]) => {
+    try {
+      return { host, held: (await link.call('ReleaseLease', { runId: run, fence: 0, owner }))['released'] === true };
+    } catch (error) {
+      if (!(error instanceof Unreachable || error instanceof AgentRefused)) throw error;
+      return { host, held: false, trouble: error.message };
+    }
+  }));
 }

@@ -1,13 +1,16 @@
 import { Argument, Command } from 'commander';
 import type { Context } from '../context.ts';
+import { account } from '../account.ts';
 import { readSite } from '../input/files.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
+import { releaseDone } from '../leases.ts';
+import { reportJson } from '../report/json.ts';
 import { Run } from '../run.ts';
 import { standingOf, type Standing } from '../standing.ts';
 import { openLocalStore } from '../store/local.ts';
 import { EXIT } from '../verdict.ts';
 import { conduct, type InHand, type RunOptions } from './carry-out.ts';
-import { credentials, OPERATOR } from './links.ts';
+import { credentials, OPERATOR, withLinks } from './links.ts';
 import { withAttemptOptions } from './run.ts';
 import { runToGoOnWith, type Kept } from './stored-run.ts';
 
@@ -33,9 +36,22 @@ export function resumeCommand(context: Context): Command {
         if (forward !== true) refuseHalfWayBack(context, kept);
         return inHand(context, kept);
       };
-      if (runToGoOnWith(context, run).report.exitCode === 0) { context.say(`Run ${run} is done: nothing is left to go on with.`); return; }
+      const { report, plan } = runToGoOnWith(context, run);
+      if (report.exitCode === 0) { await letGo(context, run, plan, options); return; }
       await goOn(context, run, take, options);
     });
+}
+
+/** A run that is done has nothing to go on with, but a host that it still holds is given back. */
+async function letGo(context: Context, run: string, { hosts }: Kept['plan'], { json }: Pick<RunOptions, 'json'>): Promise<void> {
+  const own = credentials(context, readSite(context.siteFile()), OPERATOR);
+  for (const { host, held, trouble } of await withLinks(hosts, own, async (links) => await releaseDone(run, account(), links))) {
+    if (held) context.tell(`${host} was still held by this run and is free now.`);
+    if (trouble === undefined) continue;
+    context.tell(`Whether this run still holds ${host} cannot be told: ${trouble}`);
+    context.finish(EXIT.unreachable);
+  }
+  context.say(json === true ? reportJson(runToGoOnWith(context, run).report).trimEnd() : `Run ${run} is done: nothing is left to go on with.`);
 }
 
 const inHand = (context: Context, { run, plan, records }: Kept): InHand => ({ plan, records, writer: openLocalStore(context.stateFolder()).open(run) });

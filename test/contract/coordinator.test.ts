@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import * as z from 'zod';
@@ -162,6 +163,23 @@ test('a lease whose coordinator has gone is taken over only when asked for', asy
   expect(refused.err).toContain('h1 is held by run other of bob, whose coordinator has gone\nNext: tandem resume other goes on with that run, where it was begun; tandem status other shows how far it is. The same command with --take-over takes the host.');
   expect((await run('r1', '--take-over')).code).toBe(0);
   expect(effects).toEqual(['a']);
+});
+
+test('a run that is done gives back a host that it still holds, and no other', async () => {
+  site.plan([{ id: 'A1', args: { text: 'a' } }]);
+  await run('r1');
+  const path = join(agent.state, 'lease.json'), heldBy = async (holder: string): Promise<void> => {
+    writeFileSync(path, JSON.stringify({ run: holder, owner: `${userInfo().username}@${hostname()}`, fence: 7, expiresMs: Date.now() + 60_000 }));
+    agent = await agent.restart();
+  };
+  await heldBy('r1'); // as after a release that was lost
+  expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 0, err: 'h1 was still held by this run and is free now.' });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ run: '', fence: 7 });
+  await heldBy('r2');
+  expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 0, err: '' });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ run: 'r2', fence: 7 });
+  await agent.close();
+  expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 5, err: expect.stringContaining('Whether this run still holds h1 cannot be told') as string });
 });
 
 test('a host that cannot be reached: exit code 5, before anything is done', async () => {

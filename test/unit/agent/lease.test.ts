@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { linkSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -51,4 +51,44 @@ test('the same run under another owner is another coordinator: while the lease h
   expect(leases.acquire(wish('r1', 'bob', true), 1000).granted).toBe(false);
   expect(leases.acquire(wish('r1', 'bob', false), 61_000).granted).toBe(false);
   expect(leases.acquire(wish('r1', 'bob', true), 61_000)).toMatchObject({ granted: true, lease: { fence: 2 } });
+});
+
+test('a lease is given back, and renewed, where not one byte more can be written: what is replaced lies there already', () => {
+  const leases = new LeaseKeeper(state), files = (): string[] => readdirSync(state).sort();
+  leases.acquire(wish('r1', 'a name that is longer than none', false));
+  const before = files().map((file) => statSync(join(state, file)));
+  expect(files()).toEqual(['lease.json', 'lease.spare']);
+  expect(leases.acquire(wish('r1', 'a name that is longer than none', false, 1)).granted).toBe(true);
+  expect(leases.release('r1', 1)).toBe(true);
+  // The same two files, as large as they were: no file system that overwrites in place needs room for it.
+  const after = files().map((file) => statSync(join(state, file)));
+  expect(after.map(({ ino }) => ino).sort()).toEqual(before.map(({ ino }) => ino).sort());
+  expect(after.map(({ size }) => size)).toEqual(before.map(({ size }) => size));
+  expect(new LeaseKeeper(state).current).toMatchObject({ run: '', fence: 1 });
+});
+
+test('whatever moment a change is cut short at, the number on disk is the former or the new one, and never falls after', () => {
+  const first = new LeaseKeeper(state);
+  first.acquire(wish('r1', 'ann', false));
+  const path = (name: string): string => join(state, `lease.${name}`), later = (): number => { const leases = new LeaseKeeper(state); leases.acquire(wish('r1', 'ann', false)); return leases.current.fence; };
+  linkSync(path('json'), path('former')); // both names of one file: it must not be overwritten as a spare
+  expect(later()).toBe(2);
+  expect(new LeaseKeeper(state).current.fence).toBe(2);
+  linkSync(path('json'), path('former'));
+  renameSync(path('spare'), path('json')); // the spare is missing now
+  writeFileSync(path('json'), JSON.stringify({ run: 'r1', owner: 'ann', fence: 3, expiresMs: 0 }));
+  expect(later()).toBe(4);
+  writeFileSync(path('spare'), '{"torn');
+  expect(later()).toBe(5);
+  expect(later()).toBe(6);
+  expect(statSync(path('json')).ino).not.toBe(statSync(path('spare')).ino);
+});
+
+test('a lease of a run that is done is given back by its owner without the number, and by nobody else', () => {
+  const leases = new LeaseKeeper(state);
+  leases.acquire(wish('r1', 'ann', false));
+  expect(leases.release('r1', 0, 'bob')).toBe(false);
+  expect(leases.release('r2', 0, 'ann')).toBe(false);
+  expect(leases.release('r1', 0, 'ann')).toBe(true);
+  expect(leases.acquire(wish('r2', 'bob', false)).lease.fence).toBe(2);
 });
