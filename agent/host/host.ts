@@ -37,8 +37,16 @@ export interface FileStat {
   inode?: number;
 }
 
-export interface HttpRequest { method: 'GET' | 'POST'; url: string; headers?: Record<string, string>; body?: string; timeoutS?: number }
+export interface HttpRequest<Method extends string = LookMethod> { method: Method; url: string; headers?: Record<string, string>; body?: string; timeoutS?: number }
+/** What a look may send: POST only where it asks for a token (network.ts holds every look to it). */
+export type LookMethod = 'GET' | 'HEAD' | 'POST';
+export type ActMethod = 'POST' | 'PUT' | 'DELETE';
 export interface HttpAnswer { status: number; headers: Record<string, string>; body: string }
+
+/** A download that is not kept. Gives up after `stallS` seconds in which nothing comes. */
+export interface DigestRequest { url: string; headers?: Record<string, string>; timeoutS: number; stallS: number }
+/** Names of headers are in lower case; `md5` (hex) and `sizeBytes` are those of the bytes that really came. */
+export interface HttpDigest { status: number; headers: Record<string, string>; sizeBytes: number; md5: string }
 
 export interface AmqpLogin { address: string; port: number; user: string; password: string; vhost: string; timeoutS?: number }
 /** What the broker itself said; the password is in neither field. */
@@ -72,7 +80,10 @@ export interface Probe {
   secret(reference: string): Promise<string>;
   /** Whether a TCP connection is accepted within timeoutS. */
   connects(address: string, port: number, timeoutS: number): Promise<boolean>;
+  /** Throws StepError command_failed where no answer comes, refused_by_policy for what would change something. */
   http(request: HttpRequest): Promise<HttpAnswer>;
+  /** Size and md5 of what a URL gives, in bounded memory. Throws StepError command_failed when no answer comes or it stops half way. */
+  digest(request: DigestRequest): Promise<HttpDigest>;
   /** Whether a broker takes these credentials on this virtual host. Throws StepError command_failed when none answers. */
   amqpLogin(login: AmqpLogin): Promise<AmqpAnswer>;
 }
@@ -82,6 +93,8 @@ export interface Ownership { mode?: number; uid?: number; gid?: number }
 export interface Host extends Probe {
   /** Runs a command of the table that changes the host. */
   act(argv: string[], options?: ActOptions): Promise<Ran>;
+  /** An HTTP request that changes something. Throws StepError command_failed where no answer comes: then nobody knows what it did. */
+  send(request: HttpRequest<ActMethod>): Promise<HttpAnswer>;
   /** Atomic replacement: temporary file beside it, fsync, rename. Keeps mode and owner of an existing file where not given. */
   writeFile(path: string, content: string, ownership?: Ownership): Promise<void>;
   /** Copies one file, folder, link or device node with mode and times; `ownership` overrides. Sparse files stay sparse. */

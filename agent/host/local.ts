@@ -7,7 +7,7 @@ import { tryAmqpLogin } from './amqp.ts';
 import { bytes, copyOne, copyTree, hashFile, listFolder, own, readText, replaceFile, statPath, syncFolder } from './files.ts';
 import { admit } from './guard.ts';
 import { savedName, type Host, type Ran, type ReadTogether } from './host.ts';
-import { connects, exchange } from './network.ts';
+import { connects, digest, exchange, look } from './network.ts';
 import { runOutliving, runToEnd, type ProcessContext } from './process.ts';
 import type { Scrubber } from './scrub.ts';
 import { resolveSecret } from './secrets.ts';
@@ -74,7 +74,7 @@ export function openHost(step: StepContext): Host {
       admit(argv, 'act');
       return await (options.outlives === true ? runOutliving(argv, options, process) : runToEnd(argv, options, process));
     },
-    readFile, stat: statPath, list: listFolder, sha256: hashFile, connects, http: exchange, amqpLogin: tryAmqpLogin,
+    readFile, stat: statPath, list: listFolder, sha256: hashFile, connects, http: look, send: exchange, digest, amqpLogin: tryAmqpLogin,
     uid: (user) => numberOf('/etc/passwd', user), gid: (group) => numberOf('/etc/group', group),
     userName: (uid) => nameOf('/etc/passwd', uid), groupName: (gid) => nameOf('/etc/group', gid),
     async secret(reference) {

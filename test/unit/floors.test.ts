@@ -18,6 +18,7 @@ const BROKEN: Record<string, [from: string, imports: string]> = {
   'proto-is-ground': ['proto/up.ts', '../agent/perform.ts'],
   'parse-is-pure': ['agent/parse/zoned.ts', 'zod'],
   'facts-read': ['agent/facts/act.ts', '../host/local.ts'],
+  'cloud-asks': ['agent/cloud/act.ts', '../host/network.ts'],
   'operations-are-small': ['agent/operations/a.local.ts', '../host/local.ts'],
   'operations-use-events-not-wire': ['agent/operations/a.wired.ts', '../../proto/wire.ts'],
   'host-is-a-type': ['agent/host/host.ts', 'node:fs'],
@@ -37,11 +38,12 @@ const KEPT: [from: string, imports: string][] = [
   ['tandem.ts', './agent/main.ts'], ['tandem.ts', './coordinator/main.ts'], ['agent/service/calls.ts', '@grpc/grpc-js'], ['coordinator/link.ts', '@grpc/grpc-js'], ['coordinator/enrolment-link.ts', '@grpc/grpc-js'],
   ['proto/wire.ts', '@grpc/proto-loader'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/enrolment/key.ts', 'node:fs'], ['agent/service/enrolment.ts', '@grpc/grpc-js'], ['agent/host/local.ts', 'execa'],
   ['agent/host/local.ts', 'node:child_process'], ['agent/operations/a.ok.ts', '../parse/text.ts'], ['agent/operations/a.ok.ts', '../host/host.ts'],
+  ['agent/operations/a.ok.ts', '../cloud/session.ts'], ['agent/cloud/b.ts', '../host/host.ts'], ['agent/cloud/b.ts', '../parse/text.ts'],
   ['agent/operations/a.ok.ts', 'zod'], ['agent/operations/catalogue.ts', './a.ok.ts'], ['agent/facts/b.ts', './a.ts'], ['agent/facts/b.ts', '../parse/text.ts'],
   ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './service/server.ts'], ['coordinator/main.ts', './link.ts'], ['agent/service/server.ts', './calls.ts'],
 ];
 const PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader', 'execa', 'zod'];
-const OTHERS = ['agent/parse/text.ts', 'scripts/docs.ts'];
+const OTHERS = ['agent/cloud/session.ts', 'agent/parse/text.ts', 'scripts/docs.ts'];
 
 const tree = mkdtempSync(join(tmpdir(), 'tandem-floors-'));
 let broken: string[] = [];

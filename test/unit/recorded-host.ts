@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import * as z from 'zod';
-import type { ActOptions, FileStat, Host, HttpAnswer, Ownership, Ran, RunOptions } from '../../agent/host/host.ts';
+import type { ActOptions, FileStat, Host, HttpAnswer, HttpRequest, Ownership, Ran, RunOptions } from '../../agent/host/host.ts';
 import { admit } from '../../agent/host/guard.ts';
+import { admitLook } from '../../agent/host/network.ts';
 import { StepError } from '../../proto/errors.ts';
 
 const modeOf = z.union([z.number(), z.string().regex(/^0[0-7]+$/).transform((text) => parseInt(text, 8))]);
@@ -41,7 +42,11 @@ export const recordingSchema = z.strictObject({
   ports: z.array(port).default([]),
   http: z.array(z.strictObject({
     request: z.strictObject({ method: z.string().default('GET'), url: z.string(), headers: z.record(z.string(), z.string()).optional(), body: z.string().optional() }),
-    answer: z.strictObject({ status: z.number(), headers: z.record(z.string(), z.string()).default({}), body: z.string().default('') }).optional(),
+    /** `headers`: names in lower case. `download` stands for a body that is not written out. */
+    answer: z.strictObject({
+      status: z.number(), headers: z.record(z.string(), z.string()).default({}), body: z.string().default(''),
+      download: z.strictObject({ sizeBytes: z.number(), md5: z.string() }).optional(),
+    }).optional(),
     /** Instead of an answer: why there was none. */
     refused: z.string().optional(),
   })).default([]),
@@ -95,6 +100,17 @@ export function recordedHost(recording: Recording): RecordedHost {
   const below = (path: string): string[] => [...tree.keys()].filter((name) => name === path || name.startsWith(`${path}/`));
   const nameOf = (ids: Record<string, number>, id: number): string | undefined => Object.keys(ids).find((name) => ids[name] === id);
 
+  const exchange = (request: HttpRequest<string>): NonNullable<Recording['http'][number]['answer']> => {
+    const next = http[0] ?? complain(`not in the transcript: ${request.method} ${request.url}`);
+    const same = next.request.method === request.method && next.request.url === request.url
+      && (next.request.body ?? request.body) === request.body
+      && Object.entries(next.request.headers ?? {}).every(([name, value]) => request.headers?.[name] === value);
+    if (!same) complain(`asked ${JSON.stringify(request)}\n  but the transcript goes on with ${JSON.stringify(next.request)}`);
+    http.shift();
+    if (next.answer === undefined) throw new StepError('command_failed', `${request.method} ${request.url}: ${next.refused ?? 'no answer'}`);
+    return next.answer;
+  };
+
   const host: RecordedHost = {
     files: tree, mayWrite: false, complaints,
     left: () => [...commands.map((command) => command.argv.join(' ')), ...http.map((one) => one.request.url), ...amqp.map((one) => `AMQP log-in at ${one.address}`)],
@@ -115,15 +131,11 @@ export function recordedHost(recording: Recording): RecordedHost {
     groupName: async (gid) => nameOf(recording.groups, gid),
     secret: async (reference) => recording.secrets[reference] ?? (() => { throw new StepError('precondition_failed', `no secret at ${reference}`); })(),
     connects: async (address, number) => ports.includes(String(number)) || ports.includes(`${address}:${number}`),
-    http: async (request): Promise<HttpAnswer> => {
-      const next = http[0] ?? complain(`not in the transcript: ${request.method} ${request.url}`);
-      const same = next.request.method === request.method && next.request.url === request.url
-        && (next.request.body ?? request.body) === request.body
-        && Object.entries(next.request.headers ?? {}).every(([name, value]) => request.headers?.[name] === value);
-      if (!same) complain(`asked ${JSON.stringify(request)}\n  but the transcript goes on with ${JSON.stringify(next.request)}`);
-      http.shift();
-      if (next.answer === undefined) throw new StepError('command_failed', `${request.method} ${request.url}: ${next.refused ?? 'no answer'}`);
-      return next.answer;
+    http: async (request): Promise<HttpAnswer> => { admitLook(request); return exchange(request); },
+    send: async (request): Promise<HttpAnswer> => { write(`${request.method} ${request.url}`); return exchange(request); },
+    digest: async ({ url, headers = {} }) => {
+      const { download, ...answer } = exchange({ method: 'GET', url, headers });
+      return { status: answer.status, headers: answer.headers, ...(download ?? { sizeBytes: Buffer.byteLength(answer.body), md5: createHash('md5').update(answer.body).digest('hex') }) };
     },
     amqpLogin: async ({ address, port, user, vhost }) => {
       const next = amqp.shift() ?? complain(`not in the transcript: AMQP log-in of ${user} at ${address}`);
