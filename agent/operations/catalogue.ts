@@ -25,6 +25,8 @@ import { packageInstalled } from './package.installed.ts';
 import { portListening } from './port.listening.ts';
 import { rabbitmqUser } from './rabbitmq.user.ts';
 import { repositorySelected } from './repository.selected.ts';
+import { rpcCapped } from './rpc.capped.ts';
+import { rpcUncapped } from './rpc.uncapped.ts';
 import { selinuxBoolean } from './selinux.boolean.ts';
 import { selinuxFcontext } from './selinux.fcontext.ts';
 import { selinuxRelabeled } from './selinux.relabeled.ts';
@@ -63,6 +65,8 @@ export const catalogue: readonly Operation[] = [
   portListening,
   rabbitmqUser,
   repositorySelected,
+  rpcCapped,
+  rpcUncapped,
   selinuxBoolean,
   selinuxFcontext,
   selinuxRelabeled,

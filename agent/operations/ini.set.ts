@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference } from '../../proto/events.ts';
 import type { Probe } from '../host/host.ts';
-import { editIni, effective, groupName, parseIni, type Ini } from '../parse/ini.ts';
+import { editIni, effective, groupName, type Ini } from '../parse/ini.ts';
 import { absolutePath } from './fields.ts';
+import { parseText as parse, readText as read } from './ini-files.ts';
 import { finding, operation } from './operation.ts';
 import { secretFiles, secretRef } from './secret.ts';
 
@@ -72,17 +73,6 @@ async function values(probe: Probe, { settings, secrets }: Args): Promise<[strin
   const resolved: [string, string | null][] = Object.entries(settings);
   for (const [key, reference] of Object.entries(secrets)) resolved.push([key, await probe.secret(reference)]);
   return resolved;
-}
-
-async function read(probe: Probe, file: string): Promise<string> {
-  const text = await probe.readFile(file);
-  if (text === undefined) throw new StepError('precondition_failed', `there is no ${file}`);
-  if (text.includes('\uFFFD')) throw new StepError('precondition_failed', `${file} is not UTF-8: writing it would damage it`);
-  return text;
-}
-
-function parse(file: string, text: string): Ini {
-  try { return parseIni(text); } catch (error) { throw new StepError('precondition_failed', `${file}: ${(error as Error).message}; the service would refuse this file`); }
 }
 
 /** A value under the right name in a wrong place, which is easily taken for the right one. */

@@ -26,6 +26,9 @@ test.each<[string, string, (files: Map<string, Entry>) => void, RegExp]>([
   ['ini.set', 'changed', (f) => f.set('/etc/nova/nova.conf', file('[DEFAULT]\n[upgrade-levels]\ncompute = icehouse\n')), /\[upgrade_levels\] compute is absent \(one stands in \[upgrade-levels\], which does not count\)/],
   ['ini.set', 'changed', (f) => f.set('/etc/nova/nova.conf', file('[upgrade_levels]\ncompute = icehouse\ncompute = juno\n')), /\[upgrade_levels\] compute is juno, wanted icehouse/],
   ['ini.set', 'changed', (f) => f.set('/etc/nova/nova.conf', file('[DEFAULT]\ncompute = icehouse\n')), /is absent \(one stands in \[DEFAULT\]/],
+  ['rpc.capped', 'changed-printed-text', (f) => f.set('/etc/nova/nova.conf', file('[upgrade-levels]\ncompute = icehouse\n')), /\[upgrade-levels\] in .* is a section that no service reads.*as the service reads it is absent: no cap/],
+  ['rpc.capped', 'changed-printed-text', (f) => f.set('/etc/nova/nova.conf', file('[upgrade_levels]\ncompute = icehouse\nconductor = 2.0\n')), /\[upgrade_levels\] conductor in .* is 2\.0, wanted absent/],
+  ['rpc.uncapped', 'changed', (f) => f.set('/etc/nova/nova.conf', file('[upgrade_levels]\ncompute = icehouse\n')), /\[upgrade_levels\] compute in .* is icehouse, wanted absent/],
   ['ini.set', 'changed-secret', (f) => f.set('/etc/nova/nova.conf', file('[DEFAULT]\nrabbit_password = PLANTED-other\n')), /rabbit_password is \(secret\), wanted \(secret\), another one/],
 ])('%s, %s: broken after apply, verify sees it (%#)', async (name, transcript, breakIt, reason) => {
   const text = readFileSync(join(import.meta.dirname, '../../fixtures/transcripts', name, `${transcript}.yaml`), 'utf8');

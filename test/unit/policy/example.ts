@@ -5,6 +5,7 @@ type Args = Record<string, unknown>;
 const TOGETHER: Record<string, (args: Args) => Args> = {
   'file.copied': (args) => ({ ...args, consumer: args['to'] }),
   'ini.set': (args) => ({ ...args, settings: { other: 'value' }, knownSections: [args['section']] }),
+  'rpc.capped': (args) => ({ ...args, drop: { other: 'why' } }),
   'repository.selected': ({ disable: _, ...args }) => args,
   'backup.restored': (args) => ({ ...args, paths: ['/made/up/path'] }),
   'database.synced': (args) => ({ ...args, sync: ['keystone-manage', 'db_sync'], versionTool: ['keystone-manage', 'db_version'], flush: ['keystone-manage', 'token_flush'] }),
