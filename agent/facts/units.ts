@@ -1,6 +1,6 @@
 import { StepError } from '../../proto/errors.ts';
 import type { Probe } from '../host/host.ts';
-import { parseShow } from '../parse/systemctl.ts';
+import { parseShow, parseUtcTime } from '../parse/systemctl.ts';
 
 /** A unit as systemd 208 shows it; the words are systemd's own. NRestarts is newer and not asked for. */
 export interface UnitState {
@@ -46,3 +46,12 @@ async function show(probe: Probe, names: string[]): Promise<Map<string, UnitStat
 }
 
 export const isRunning = (unit: UnitState): boolean => unit.active === 'active' || unit.active === 'reloading';
+
+/** When the main processes of these units were started, whole seconds since the epoch, by full unit name; undefined where there was none. */
+export async function readStartTimes(probe: Probe, units: string[]): Promise<Map<string, number | undefined>> {
+  const names = units.map(unitName);
+  const { stdout } = await probe.read(['systemctl', 'show', '-p', 'Id', '-p', 'ExecMainStartTimestamp', ...names], { env: { TZ: 'UTC' } });
+  const blocks = parseShow(stdout);
+  if (blocks.length !== names.length) throw new StepError('internal', `systemctl show told of ${blocks.length} units, asked for ${names.length}`);
+  return new Map(names.map((name, at) => [name, parseUtcTime(blocks[at]?.['ExecMainStartTimestamp'] ?? '')]));
+}

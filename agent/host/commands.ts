@@ -67,7 +67,8 @@ export const COMMANDS: readonly Form[] = [
   act('subscription-manager 1.10.14', 'subscription-manager(8): repos --enable, --disable', 'subscription-manager', 'repos', { many: /--(enable|disable)=[A-Za-z0-9_][A-Za-z0-9_.:-]*/ }),
   // services
   read(SYSTEMD, 'systemctl(1) of systemd 208: show, -p once a property', 'systemctl', 'show', ...SHOW, { many: NAME }),
-  act(SYSTEMD, 'systemctl(1) of systemd 208', 'systemctl', /enable|disable|start|stop|mask|unmask/, { many: NAME }),
+  read(SYSTEMD, 'systemctl(1) of systemd 208: show, -p; org.freedesktop.systemd1: ExecMainStartTimestamp', 'systemctl', 'show', '-p', 'Id', '-p', 'ExecMainStartTimestamp', { many: NAME }),
+  act(SYSTEMD, 'systemctl(1) of systemd 208', 'systemctl', /enable|disable|start|stop|restart|mask|unmask/, { many: NAME }),
   act(SYSTEMD, 'systemctl(1) of systemd 208: daemon-reload', 'systemctl', 'daemon-reload'),
   act(SYSTEMD, 'systemd-notify(1) of systemd 208: --pid, VARIABLE=VALUE', 'systemd-notify', /--pid=[0-9]+/, { many: /READY=1|WATCHDOG=1/ }),
   // identity and sockets

@@ -32,6 +32,8 @@ export interface FileStat {
   /** Seconds since the epoch, whole. */
   mtimeS: number;
   linkTarget?: string;
+  /** When content, owner, mode or name last changed on this host, whole seconds: a restored file keeps its mtime, not this. */
+  ctimeS?: number;
   /** File system and file within it: equal for hard links of one file. */
   device?: number;
   inode?: number;

@@ -32,6 +32,7 @@ import { selinuxFcontext } from './selinux.fcontext.ts';
 import { selinuxRelabeled } from './selinux.relabeled.ts';
 import { serviceEnabled } from './service.enabled.ts';
 import { serviceMasked } from './service.masked.ts';
+import { serviceRestarted } from './service.restarted.ts';
 import { serviceRunning } from './service.running.ts';
 import { serviceStopped } from './service.stopped.ts';
 import type { Operation } from './operation.ts';
@@ -72,6 +73,7 @@ export const catalogue: readonly Operation[] = [
   selinuxRelabeled,
   serviceEnabled,
   serviceMasked,
+  serviceRestarted,
   serviceRunning,
   serviceStopped,
 ];

@@ -2,9 +2,8 @@ import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
 import { isRunning, readUnits, type UnitState } from '../facts/units.ts';
-import type { Host } from '../host/host.ts';
 import { finding, operation } from './operation.ts';
-import { pause } from './pause.ts';
+import { lookAtUnitsLater, othersThan, start } from './unit-start.ts';
 import { listOf, looksAtUnits, lookAtUnits, restoreUnits, systemctl, touchesUnits, unitNames, wordsOf } from './units.ts';
 
 const args = z.strictObject({
@@ -33,22 +32,14 @@ export const serviceRunning = operation({
       if (a.enabled && unit.enabled === 'static') throw new StepError('precondition_failed', `${name} is static, it cannot be enabled; set enabled: false`);
     }
     await systemctl(host, 'enable', a.enabled ? pick(states, (unit) => unit.enabled !== 'enabled') : []);
-    await start(host, pick(states, (unit) => !isRunning(unit)), a.startDeadlineS);
+    await start(host, 'start', pick(states, (unit) => !isRunning(unit)), a.startDeadlineS);
   },
   async verify(probe, a) {
     const { states: first, found } = await lookAtUnits(probe, a.units);
     const wrong = differences(first, a.enabled);
     if (wrong.length > 0) return finding(found, wrong);
-    await pause(a.stableForS * 1000);
-    const { states: second, found: later } = await lookAtUnits(probe, a.units);
-    for (const [name, unit] of second) {
-      const before = first.get(name);
-      if (isRunning(unit) && (unit.mainPid !== before?.mainPid || unit.startedUs !== before.startedUs)) {
-        wrong.push({ what: `the main process of ${name}`, found: `another one within ${a.stableForS} s`, wanted: 'the same' });
-      } else if (unit.mainPid !== 0 && await probe.stat(`/proc/${unit.mainPid}`) === undefined) {
-        wrong.push({ what: `the main process of ${name}`, found: `gone from /proc (${unit.mainPid})`, wanted: 'alive' });
-      }
-    }
+    const { states: second, found: later } = await lookAtUnitsLater(probe, a.units, a.stableForS);
+    wrong.push(...await othersThan(probe, first, second, a.stableForS));
     return finding(later, [...differences(second, a.enabled), ...wrong]);
   },
   revert: restoreUnits,
@@ -61,21 +52,4 @@ function differences(states: Map<string, UnitState>, enabled: boolean): Differen
     ...(isRunning(unit) ? [] : [{ what, found: wordsOf(unit), wanted: 'active' }]),
     ...(!enabled || unit.enabled === 'enabled' || unit.load !== 'loaded' ? [] : [{ what: `${what} at boot`, found: unit.enabled || 'no unit file', wanted: 'enabled' }]),
   ]);
-}
-
-async function start(host: Host, names: string[], deadlineS: number): Promise<void> {
-  if (names.length === 0) return;
-  const until = performance.now() + deadlineS * 1000;
-  const ran = await host.act(['systemctl', 'start', ...names], { okCodes: [0, 1, 3, 4, 5, 6] });
-  for (;;) {
-    const waiting = [...await readUnits(host, names)].filter(([, unit]) => !isRunning(unit));
-    if (waiting.length === 0) return;
-    const settled = waiting.find(([, unit]) => unit.active === 'failed' || unit.active === 'inactive');
-    const [name, unit] = settled ?? waiting[0] ?? ['', undefined];
-    if (unit !== undefined && (settled !== undefined || performance.now() >= until)) {
-      const why = settled === undefined ? `still ${wordsOf(unit)} after ${deadlineS} s` : `${wordsOf(unit)}, result ${unit.result}`;
-      throw new StepError('command_failed', `${name} did not start: ${why}`, { argv: ran.argv, exitCode: ran.exitCode, signal: ran.signal, stderrTail: ran.stderr.slice(-2000) });
-    }
-    await pause(1000);
-  }
 }

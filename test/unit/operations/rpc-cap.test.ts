@@ -54,6 +54,10 @@ test('E4: 3.23 and 3.23.1 cap the same and are left alone; another value is not'
 
 test('E5: E1 hides E3: with the section alone repaired the conductor key would come into force; both are corrected at once', async () => {
   expect(read(CONTROLLER.replace('upgrade-levels', 'upgrade_levels'), 'conductor'), 'the section alone repaired').toBe('3.23.1');
+  for (const text of [CONTROLLER, CONTROLLER.replace('upgrade-levels', 'upgrade_levels')]) {
+    const { after } = await cap(text);
+    expect([read(after, 'compute'), read(after, 'conductor'), after.includes('conductor')]).toEqual([expect.stringMatching(/^(icehouse|3\.23\.1)$/), undefined, false]);
+  }
   const { after } = await cap(CONTROLLER);
   expect([read(after, 'compute'), read(after, 'conductor')]).toEqual(['icehouse', undefined]);
 });
