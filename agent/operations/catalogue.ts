@@ -3,6 +3,8 @@ import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { backupRestored } from './backup.restored.ts';
 import { backupVerified } from './backup.verified.ts';
+import { configMigrated } from './config.migrated.ts';
+import { configReviewed } from './config.reviewed.ts';
 import { databaseAsserted } from './database.asserted.ts';
 import { databaseDumped } from './database.dumped.ts';
 import { databaseSynced } from './database.synced.ts';
@@ -44,6 +46,8 @@ export { secretRef } from './secret.ts';
 export const catalogue: readonly Operation[] = [
   backupRestored,
   backupVerified,
+  configMigrated,
+  configReviewed,
   databaseAsserted,
   databaseDumped,
   databaseSynced,

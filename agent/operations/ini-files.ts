@@ -1,3 +1,4 @@
+import leven from 'leven';
 import { StepError } from '../../proto/errors.ts';
 import type { Probe } from '../host/host.ts';
 import { parseIni, type Ini } from '../parse/ini.ts';
@@ -26,4 +27,10 @@ export async function stateOf(probe: Probe, path: string): Promise<{ sha256: str
   const stat = await probe.stat(path);
   if (stat?.type !== 'file') throw new StepError('precondition_failed', `${path} is ${stat === undefined ? 'missing' : `a ${stat.type}`}, not a file: name the file itself`);
   return { sha256: await probe.sha256(path), mode: stat.mode, owner: `${String(stat.uid)}:${String(stat.gid)}` };
+}
+
+/** The section with the fewest other letters; marks between words do not count. */
+export function nearestSection(section: string, known: readonly string[]): string {
+  const plain = (text: string): string => text.toLowerCase().replace(/[-_ .]/g, '');
+  return [...known].sort((a, b) => leven(plain(section), plain(a)) - leven(plain(section), plain(b)))[0] ?? '';
 }

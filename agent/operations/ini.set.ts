@@ -1,11 +1,10 @@
-import leven from 'leven';
 import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import type { Difference } from '../../proto/events.ts';
 import type { Probe } from '../host/host.ts';
 import { editIni, effective, groupName, type Ini } from '../parse/ini.ts';
 import { absolutePath } from './fields.ts';
-import { parseText as parse, readText as read } from './ini-files.ts';
+import { nearestSection, parseText as parse, readText as read } from './ini-files.ts';
 import { finding, operation } from './operation.ts';
 import { secretFiles, secretRef } from './secret.ts';
 
@@ -20,7 +19,7 @@ const args = z.strictObject({
 }).refine(({ section, knownSections }) => knownSections === undefined || knownSections.includes(section), {
   path: ['section'], error: ({ input }) => {
     const { section, knownSections } = input as { section: string; knownSections: string[] };
-    return `nothing reads section [${section}]: a value there would be written and ignored; did you mean [${nearest(section, knownSections)}]?`;
+    return `nothing reads section [${section}]: a value there would be written and ignored; did you mean [${nearestSection(section, knownSections)}]?`;
   },
 }).refine(({ settings, secrets }) => Object.keys(settings).length + Object.keys(secrets).length > 0 && !Object.keys(secrets).some((key) => key in settings), { message: 'at least one option, each once', path: ['settings'] })
   .refine(({ settings }) => !Object.entries(settings).some(([key, value]) => value !== null && isPassword(key, value)), { message: 'a password goes into `secrets`, by reference: settings stand in plans and journals', path: ['settings'] });
@@ -58,12 +57,6 @@ export const iniSet = operation({
   },
   async revert(host, { file }) { await host.restore(file); },
 });
-
-/** The section with the fewest other letters; marks between words do not count. */
-function nearest(section: string, known: string[]): string {
-  const plain = (text: string): string => text.toLowerCase().replace(/[-_ .]/g, '');
-  return [...known].sort((a, b) => leven(plain(section), plain(a)) - leven(plain(section), plain(b)))[0] ?? '';
-}
 
 const SECRET = '(secret)';
 /** Values that may hold a password although nobody declared them so. */

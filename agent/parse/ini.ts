@@ -84,7 +84,7 @@ function write(key: string, value: string): string[] {
 }
 
 /** After the last value of the last section of that name, or under its header; else as a new section at the end. */
-function insert({ lines, sections, values }: Ini, section: string, written: string[]): string {
+export function insert({ lines, sections, values }: Ini, section: string, written: string[]): string {
   const at = sections.findLastIndex((one) => groupName(one.name) === groupName(section));
   const here = sections[at];
   if (here === undefined) {

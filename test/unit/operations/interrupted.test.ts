@@ -31,7 +31,7 @@ const outside = (files: Map<string, Entry>): Record<string, unknown> => Object.f
 
 test.each([
   ['backup.restored', 'changed-from-nothing'], ['backup.restored', 'changed-merges'], ['backup.restored', 'once-changed'],
-  ['file.copied', 'changed'], ['file.copied', 'changed-mode-only'], ['file.owned', 'changed'], ['file.owned', 'changed-group-not-root'], ['ini.set', 'changed'], ['rpc.capped', 'changed-printed-text'], ['rpc.uncapped', 'changed'],
+  ['file.copied', 'changed'], ['file.copied', 'changed-mode-only'], ['file.owned', 'changed'], ['file.owned', 'changed-group-not-root'], ['ini.set', 'changed'], ['config.migrated', 'changed'], ['config.migrated', 'changed-every-lvm-backend'], ['rpc.capped', 'changed-printed-text'], ['rpc.uncapped', 'changed'],
 ])('%s, %s: killed at any write, begun again, ends as without the kill, and goes back to where it was', async (name, transcript) => {
   const one = parse(readFileSync(join(import.meta.dirname, '../../fixtures/transcripts', name, `${transcript}.yaml`), 'utf8')) as Record<string, unknown>;
   const recording = (): RecordedHost => recordedHost(recordingSchema.parse(Object.fromEntries(Object.entries(one).filter(([key]) => key in recordingSchema.shape))));

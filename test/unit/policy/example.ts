@@ -1,8 +1,12 @@
 import { argsJsonSchema, type Operation } from '../../../agent/operations/catalogue.ts';
 
 type Args = Record<string, unknown>;
+/** A default has two sides, before and now. */
+const drift = (args: Args): Args => ({ ...args['drift'] as Args, defaults: { 'a.b': ['1', '2'] } });
 /** What a schema alone does not say: arguments that must go together. */
 const TOGETHER: Record<string, (args: Args) => Args> = {
+  'config.migrated': (args) => ({ ...args, drift: drift(args), set: [{ section: 'name', key: 'name', value: 'value' }] }),
+  'config.reviewed': (args) => ({ ...args, drift: drift(args) }),
   'file.copied': (args) => ({ ...args, consumer: args['to'] }),
   'ini.set': (args) => ({ ...args, settings: { other: 'value' }, knownSections: [args['section']] }),
   'rpc.capped': (args) => ({ ...args, drop: { other: 'why' } }),

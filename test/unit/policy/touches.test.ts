@@ -8,7 +8,7 @@ import { argumentsOf, patternsOf, type Node } from './example.ts';
 /** Arguments that choose no path, package or unit, as somebody has looked and seen. */
 const WITHOUT = ['host.identified', 'http.answered', 'lio.asserted', 'lio.saved', 'lvm.activated', 'openvswitch.answering', 'port.listening', 'repository.selected', 'selinux.boolean'];
 /** Path arguments that only take something away from what the others choose, or must equal one of them. */
-const NARROWING: Record<string, string[]> = { 'backup.restored': ['protect[]', 'exclude[]', 'paths[]'], 'file.copied': ['consumer'] };
+const NARROWING: Record<string, string[]> = { 'backup.restored': ['protect[]', 'exclude[]', 'paths[]'], 'file.copied': ['consumer'], 'config.migrated': ['set[].file'] };
 
 test('every operation says what it touches, or is on the list of those whose arguments choose nothing', () => {
   expect(catalogue.filter((one) => one.touches === undefined).map(({ name }) => name)).toEqual(WITHOUT);
@@ -46,6 +46,7 @@ test('what is touched is more than what the arguments spell out', () => {
   expect(of('package.installed', { names: ['ntp'], version: '4.2-3' })).toEqual({ packages: ['ntp'] });
   for (const version of ['perl', 'p*', '4']) expect(of('package.installed', { names: ['ntp'], version }), version).toEqual({ packages: ['ntp', `ntp-${version}`] });
   expect(of('package.installed', { names: ['ntp'], version: '*' })).toEqual({ packages: ['ntp', 'ntp-*'] });
+  expect(of('config.migrated', { files: ['/etc/x.conf'], drift: {}, set: [{ file: '/etc/x.conf', section: 'a', key: 'b', value: 'c' }] })).toEqual({ paths: ['/etc/x.conf', '/etc/x.conf'] });
   expect(of('ini.set', { file: '/etc/x.conf', section: 'a', secrets: { one: 'ini:/etc/y.conf#b.c', two: 'rc:/root/rc#PW', three: 'coordinator-file:pw' } })).toEqual({ paths: ['/etc/x.conf', '/etc/y.conf', '/root/rc'] });
   expect(of('backup.restored', { backup: '/b', host: 'h', paths: ['/etc/x/*'] })).toEqual({ paths: ['/b', '/etc/x/*'] });
   expect(of('net.ifcfg', { from: '/b/n', interfaces: ['eth0'], nameMap: { eth0: 'em1' } })).toMatchObject({ paths: expect.arrayContaining(['/b/n', '/etc/sysconfig/network-scripts/ifcfg-em1', '/etc/sysconfig/network-scripts/rule6-em1']) as string[] });
