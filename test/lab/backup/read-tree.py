@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 
-FOLDERS = ("etc", "root", "home", "var/lib/mysql", "var/lib/glance", "var/lib/nova")
+FOLDERS = ("etc", "root", "home", "var/spool/cron", *("var/lib/" + name for name in ("mysql", "glance", "nova", "cinder", "neutron", "rabbitmq")))
 TYPES = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFIFO: "p", stat.S_IFSOCK: "s",
          stat.S_IFBLK: "b", stat.S_IFCHR: "c"}
 
