@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { auditCommand } from './commands/audit.ts';
+import { captureScriptCommand } from './commands/capture-script.ts';
 import { completionCommand } from './commands/completion.ts';
 import { enrolCommand } from './commands/enrol.ts';
 import { factsCommand } from './commands/facts.ts';
@@ -29,7 +30,7 @@ import { RunInHand } from './store/runstore.ts';
 
 /** In the order in which a site needs them. */
 const COMMANDS = [
-  initCommand, pkiCommand, enrolCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
+  initCommand, captureScriptCommand, pkiCommand, enrolCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
   resumeCommand, resolveCommand, revertCommand, stopCommand, statusCommand, reportCommand, auditCommand, runsCommand, opCommand,
 ];
 

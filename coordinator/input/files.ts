@@ -25,6 +25,15 @@ export function readRunbook(siteFile: string, site: Site): Runbook {
   return openRunbook(site.runbook, site.source.place(['runbook']), builtIn, (path) => textOf(resolve(besideSite(siteFile, site.runbook), path)));
 }
 
+/** The runbook's script for the old hosts: of the runbook that the site names, else the first built-in one. Throws InputError where it has none. */
+export function captureScript(siteFile: string | undefined): string {
+  const SCRIPT = 'capture.sh', carried: Record<string, string> = builtIn;
+  const site = siteFile === undefined ? undefined : readSite(siteFile), named = site?.runbook ?? Object.keys(carried)[0]?.split('/')[0] ?? '';
+  const text = /^[./]/.test(named) ? textOf(besideSite(siteFile ?? '', `${named}/${SCRIPT}`)) : carried[`${named}/${SCRIPT}`];
+  if (text === undefined) throw new InputError([problem(site?.source.place(['runbook']) ?? { file: named, line: 1, column: 1 }, `no file ${named}/${SCRIPT}`, 'a runbook with a script for its old hosts')]);
+  return text;
+}
+
 /** All that a plan is made from. Throws InputError. */
 export function readPlanInput(siteFile: string): PlanInput {
   const site = readSite(siteFile);

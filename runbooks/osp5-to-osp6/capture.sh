@@ -268,6 +268,7 @@ copy() {
   status=0
   # shellcheck disable=SC2086 # a list of folders; an option or none
   rsync -a -H -S -x -R --numeric-ids --delete --delete-excluded $extended "$@" $chosen "$tree/" || status=$?
+  chmod 0700 "$tree"                                 # rsync gave it the mode of /
   case $status in
     0) ;;
     24) [ "$hot" = yes ] || die 'files vanished while they were copied: something still runs' ;;
@@ -465,7 +466,7 @@ fence() {
     set_ifcfg "$interface" PREFIX "${new#*/}"
   fi
   if [ -n "$(address_of "${old%/*}")" ]; then ip addr del "$old" dev "$interface"; fi
-  if [ "$new" != - ] && [ -z "$(address_of "${new%/*}")" ]; then ip addr add "$new" dev "$interface"; fi
+  if [ "$new" != - ] && [ -z "$(address_of "${new%/*}")" ]; then ip addr add "$new" brd + dev "$interface"; fi
   if [ "$new" != - ] && [ -n "$gateway" ]; then ip route replace default via "$gateway" dev "$interface"; fi
   [ -z "$(address_of "${old%/*}")" ] || die "${old%/*} is still on this host"
   say "fenced: no service starts here, ${old%/*} is given away; next, from two other hosts: sh capture.sh probe ${old%/*}"
@@ -483,7 +484,7 @@ unfence() {
       # Never both: -D asks as one that has no address yet, and ends with 1 where somebody answers.
       arping -D -c 3 -w 5 -I "$interface" "${old%/*}" || die "another host answers for ${old%/*}: take it from there first"
       if [ "$new" != - ] && [ -n "$(address_of "${new%/*}")" ]; then ip addr del "$new" dev "$interface"; fi
-      ip addr add "$old" dev "$interface"
+      ip addr add "$old" brd + dev "$interface"
       if [ -n "$gateway" ]; then ip route replace default via "$gateway" dev "$interface"; fi
       arping -U -c 2 -I "$interface" "${old%/*}" >/dev/null || true
     fi

@@ -72,3 +72,29 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _tandem; printf '%s\\n' "\${COMPREPLY[
   expect(complete('--site', 'run', 'pki', 'i')).toEqual(['init', 'issue']);
   expect(complete('report', '--')).toEqual(['--format', '--out', '--version', '--site', '--state', '--help']);
 });
+
+test('capture-script prints the script of the runbook, as it stands, and never overwrites a file', async () => {
+  const script = readFileSync(join(import.meta.dirname, '../../../runbooks/osp5-to-osp6/capture.sh'), 'utf8'), out = join(folder, 'capture.sh');
+  const print = async (...argv: string[]): Promise<number> => { said = []; vi.spyOn(console, 'log').mockImplementation((text) => { said.push(String(text)); }); vi.spyOn(console, 'error').mockImplementation((text) => { said.push(String(text)); }); try { return await main(argv); } finally { vi.restoreAllMocks(); } };
+  expect(await print('capture-script')).toBe(0);
+  expect(said).toEqual([script.trimEnd()]);
+  expect(await print('capture-script', '--out', out)).toBe(0);
+  expect(readFileSync(out, 'utf8')).toBe(script);
+  expect(await print('capture-script', '--out', out)).toBe(1);
+  expect(said).toEqual([`tandem: EEXIST: file already exists, open '${out}'`]);
+});
+
+test('capture-script gives the script of the runbook that the site names, and says where there is none', async () => {
+  await tandem('init');
+  said = [];
+  expect(await tandem('capture-script')).toBe(0);
+  writeFileSync(join(folder, 'site.yaml'), readFileSync(join(folder, 'site.yaml'), 'utf8').replace('runbook: osp5-to-osp6', 'runbook: ./mine'));
+  said = [];
+  expect(await tandem('capture-script')).toBe(2);
+  expect(said).toEqual([expect.stringMatching(/site\.yaml:5:10: found no file \.\/mine\/capture\.sh, expected a runbook with a script for its old hosts$/)]);
+  mkdirSync(join(folder, 'mine'));
+  writeFileSync(join(folder, 'mine/capture.sh'), 'echo mine\n');
+  said = [];
+  expect(await tandem('capture-script')).toBe(0);
+  expect(said).toEqual(['echo mine']);
+});
