@@ -4,10 +4,11 @@ import sys
 import api
 import migrations
 import refusals
+import syncs
 from server import Server
 from tap import finish
 
-PARTS = {'migrations': migrations.run, 'refusals': refusals.run, 'api': api.run}
+PARTS = {'migrations': migrations.run, 'refusals': refusals.run, 'syncs': syncs.run, 'api': api.run}
 
 
 def main(names):

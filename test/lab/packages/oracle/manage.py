@@ -5,7 +5,10 @@ import subprocess
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGE = os.path.join(HERE, '../files/openstack-keystone')
+FILES = os.path.join(HERE, '../files')
+PACKAGE = os.path.join(FILES, 'openstack-keystone')
+# where the shared package lies beside, in the source tree
+os.environ['PYTHONPATH'] = os.path.join(FILES, 'tandem-lab-standin/usr/share/tandem-lab/standin')
 FIXTURES = os.path.join(HERE, '../../../fixtures/mission')
 ICEHOUSE = os.path.join(FIXTURES, 'schema/keystone-icehouse.sql')
 JUNO = os.path.join(FIXTURES, 'keystone/keystone-juno.sql')

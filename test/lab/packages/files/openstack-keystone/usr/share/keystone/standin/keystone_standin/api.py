@@ -4,11 +4,12 @@ import re
 import traceback
 from urllib.parse import parse_qs, urlsplit
 
+from standin.database import Database, Failure
+from standin.repository import version_of
+
 from . import v2, v3
-from .database import Database, Failure
 from .errors import ApiError, bad_request, forbidden, not_found, unauthorized
 from .identity import Identity
-from .repository import version_of
 from .versions import one_version, version_list
 
 SCHEMA = 55

@@ -3,13 +3,17 @@ import argparse
 import sys
 import traceback
 
-from . import RELEASE, STANDIN
-from .database import Database, Failure
-from .log import Log
-from .migrations import REPOSITORIES
-from .repository import control, controlled_version, migrate, version_of
-from .settings import DEFAULT_FILES, ConfigFilesNotFound, read_settings
+from standin.database import Database, Failure
+from standin.log import Log
+from standin.repository import controlled_version, migrate, refuse_other_character_sets, version_of
+from standin.settings import ConfigFilesNotFound
 
+from . import RELEASE, STANDIN
+from .migrations import REPOSITORIES
+from .settings import DEFAULT_FILES, read_settings
+
+PATH_OF_KEYSTONE = 'common/sql/migrate_repo'
+DEFAULT_PATH = '/usr/lib/python2.7/site-packages/keystone/' + PATH_OF_KEYSTONE
 # extensions of Juno that have migrations of their own, which the stand-in leaves out
 OTHER_EXTENSIONS = ('endpoint_filter', 'endpoint_policy', 'example', 'federation', 'oauth1')
 
@@ -43,13 +47,32 @@ def db_sync(database, options, log):
     if options.extension:
         known_extension(options.extension)
         control(database, options.extension)
-        migrate(database, options.extension, wanted, log)
+        bring(database, options.extension, wanted, log)
         return
-    migrate(database, 'keystone', wanted, log)
+    bring(database, 'keystone', wanted, log)
     # Juno syncs revoke too, unless a version is named: a version is the common repository's alone
     if wanted is None:
         control(database, 'revoke')
-        migrate(database, 'revoke', None, log)
+        bring(database, 'revoke', None, log)
+
+
+def bring(database, repository, wanted, log):
+    controlled_version(database, repository)
+    refuse_other_character_sets(database)
+    migrate(database, repository, REPOSITORIES[repository], wanted, log,
+            prefix='' if repository == 'keystone' else f'{repository}:')
+
+
+def control(database, repository):
+    """Puts a repository under version control at 0 where it is not."""
+    if version_of(database, repository) is not None:
+        return
+    rows = database.run('SELECT repository_path FROM migrate_version WHERE repository_id = %s', ('keystone',))
+    # beside keystone's own, wherever that release was installed; no release reads the path
+    path = (rows[0][0] if rows and rows[0][0] else DEFAULT_PATH).replace(PATH_OF_KEYSTONE,
+                                                                         f'contrib/{repository}/migrate_repo')
+    database.run('INSERT INTO migrate_version (repository_id, repository_path, version) VALUES (%s, %s, 0)',
+                 (repository, path))
 
 
 def db_version(database, options, _log):

@@ -7,9 +7,10 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from standin.log import Log
+
 from . import RELEASE, STANDIN
 from .api import Request, answer
-from .log import Log
 from .settings import DEFAULT_FILES, read_settings
 
 

@@ -1,5 +1,6 @@
 """Identity API v2.0. The public port has tokens and the user's own tenants, the admin port the rest too."""
-from .database import Failure
+from standin.database import Failure
+
 from .errors import bad_request, conflict, not_found, unauthorized
 from .identity import DEFAULT_DOMAIN
 from .v2_tokens import ACTION, authenticate, revoke, tenant_view, validate

@@ -1,5 +1,6 @@
 """Identity API v3, the same on both ports: tokens, and lists and single objects to read."""
-from .database import Failure
+from standin.database import Failure
+
 from .errors import bad_request, conflict, not_found
 from .v3_tokens import authenticate, revoke, validate
 

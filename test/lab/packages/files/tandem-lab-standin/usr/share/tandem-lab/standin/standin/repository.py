@@ -4,7 +4,6 @@ import subprocess
 import time
 
 from .database import Failure
-from .migrations import REPOSITORIES
 
 # Lab knobs for fault tests, files with seconds: to wait before each migration, and between a migration and its version row
 KNOBS = os.environ.get('TANDEM_LAB_KNOBS', '/etc/tandem-lab')
@@ -13,8 +12,6 @@ SLOW_VERSION_ROW = 'slow-version-row-s'
 EFFECT = '/usr/libexec/tandem-lab/effect'
 
 VERSION_TABLE = 'migrate_version'
-PATH_OF_KEYSTONE = 'common/sql/migrate_repo'
-DEFAULT_PATH = '/usr/lib/python2.7/site-packages/keystone/' + PATH_OF_KEYSTONE
 
 
 def version_of(database, repository):
@@ -25,26 +22,14 @@ def version_of(database, repository):
     return rows[0][0] if rows else None
 
 
-def controlled_version(database, repository):
+def controlled_version(database, repository, missing=('DbMigrationError', 'The database is not under version control, but '
+                                                      'has tables. Please stamp the current version of the schema manually.')):
     version = version_of(database, repository)
     if version is not None:
         return version
-    if repository == 'keystone' and not database.tables():
+    if not database.tables():
         raise Failure('NotImplementedError', 'stand-in: the database is empty, and only an Icehouse database can be upgraded')
-    raise Failure('DbMigrationError', 'The database is not under version control, but has tables. '
-                  'Please stamp the current version of the schema manually.')
-
-
-def control(database, repository):
-    """Puts a repository under version control at 0 where it is not."""
-    if version_of(database, repository) is not None:
-        return
-    rows = database.run('SELECT repository_path FROM migrate_version WHERE repository_id = %s', ('keystone',))
-    # beside keystone's own, wherever that release was installed; no release reads the path
-    path = (rows[0][0] if rows and rows[0][0] else DEFAULT_PATH).replace(PATH_OF_KEYSTONE,
-                                                                         f'contrib/{repository}/migrate_repo')
-    database.run('INSERT INTO migrate_version (repository_id, repository_path, version) VALUES (%s, %s, 0)',
-                 (repository, path))
+    raise Failure(*missing)
 
 
 def refuse_other_character_sets(database):
@@ -58,31 +43,29 @@ def refuse_other_character_sets(database):
                       'please make sure all tables are CHARSET=utf8')
 
 
-def migrate(database, repository, wanted, log):
-    """Brings a repository to a version (None: the newest); each step ends with its version row."""
-    current = controlled_version(database, repository)
-    refuse_other_character_sets(database)
-    steps = REPOSITORIES[repository]
+def migrate(database, repository, steps, wanted, log, command='db_sync', prefix=''):
+    """Brings a repository to a version (None: the newest) by `steps`, {version: (upgrade to it, downgrade from it)}; each
+    step ends with its version row. A step that cannot be undone has None."""
+    current = version_of(database, repository)
     target = max(steps) if wanted is None else wanted
     upwards = target >= current
     versions = range(current + 1, target + 1) if upwards else range(current, target, -1)
+    # a target below what this release knows is a database of a later one
     for version in versions:
         if version not in steps:
             raise Failure('KeyError', f'<VerNum({version})>')
+        if not upwards and steps[version][1] is None:
+            raise Failure('NotImplementedError', f'stand-in: the way back from {version} is left out')
     for version in versions:
         before, after = (version - 1, version) if upwards else (version, version - 1)
         log.write('INFO', 'migrate.versioning.api', f'{before} -> {after}... ')
         lab_wait(SLOW_MIGRATION)
         steps[version][0 if upwards else 1](database)
-        count_effect(f"db_sync {'applied' if upwards else 'reverted'} {_label(repository, version)}")
+        count_effect(f"{command} {'applied' if upwards else 'reverted'} {prefix}{version}")
         lab_wait(SLOW_VERSION_ROW)
         database.run('UPDATE migrate_version SET version=%s WHERE migrate_version.version = %s AND '
                      'migrate_version.repository_id = %s', (after, before, repository))
         log.write('INFO', 'migrate.versioning.api', 'done')
-
-
-def _label(repository, version):
-    return str(version) if repository == 'keystone' else f'{repository}:{version}'
 
 
 def lab_wait(knob):

@@ -19,7 +19,7 @@ class Failure(Exception):
 
 
 class Database:
-    def __init__(self, connection):
+    def __init__(self, connection, sql_mode=None):
         url = urlsplit(connection)
         if not url.scheme.startswith('mysql'):
             raise Failure('ArgumentError', f'stand-in: no driver for {url.scheme or "an empty connection"}, only mysql')
@@ -30,7 +30,7 @@ class Database:
         if 'unix_socket' in query:
             options['unix_socket'] = query['unix_socket'][0]
         try:
-            self._connection = pymysql.connect(**options, charset='utf8', autocommit=True, connect_timeout=10)
+            self._connection = pymysql.connect(**options, charset='utf8', autocommit=True, connect_timeout=10, sql_mode=sql_mode)
         except pymysql.MySQLError as error:
             raise _failure(error, None) from None
 
