@@ -443,10 +443,6 @@ fence() {
   trap '' HUP PIPE                                   # whoever started this may lose the line to this host
   mkdir -p "$state"
   note_services
-  for name in $services $database; do
-    stop_service "$name"
-    if installed "$name"; then chkconfig "$name" off; fi
-  done
   if [ ! -f "$state/fenced" ]; then
     name_host
     old=${old_address:-$(getent hosts "$host" | awk '{ print $1; exit }')}
@@ -457,6 +453,10 @@ fence() {
     printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${new_address:--}" "$(ip -4 route show | awk -v dev="$1" '$1 == "default" && $0 ~ " dev " dev "( |$)" { print $3; exit }')" >"$state/fenced.new"
     mv "$state/fenced.new" "$state/fenced"
   fi
+  for name in $services $database; do
+    stop_service "$name"
+    if installed "$name"; then chkconfig "$name" off; fi
+  done
   IFS=$tab read -r interface old new gateway <"$state/fenced"
   if [ "$new" = - ]; then
     set_ifcfg "$interface" ONBOOT no
