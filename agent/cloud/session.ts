@@ -17,6 +17,7 @@ export interface Cloud {
   /** Any answer; throws StepError command_failed for none, and for a 401 with its cause. */
   ask(type: string, path: string): Promise<HttpAnswer>;
   /** The JSON of an answer 200; any other is a StepError command_failed. */
+  read<T>(type: string, path: string, answer: HttpAnswer): T;
   get<T>(type: string, path: string): Promise<T>;
   /** All pages of a list. Where a service does not link its pages, it is asked after the last one until nothing new comes. */
   list<T extends { id: string }>(type: string, path: string, key: string): Promise<T[]>;
@@ -76,8 +77,8 @@ async function prove(probe: Probe, by: Credentials, first: Token): Promise<Cloud
   const cloud: Cloud = {
     user: by.user, tenantId: token.tenantId, identityVersion: by.version, services: [],
     ask: (type, path) => call(type, path, look),
-    async get<T>(type: string, path: string): Promise<T> {
-      const answer = await cloud.ask(type, path);
+    get: async <T>(type: string, path: string): Promise<T> => cloud.read<T>(type, path, await cloud.ask(type, path)),
+    read<T>(type: string, path: string, answer: HttpAnswer): T {
       if (answer.status !== 200) throw new StepError('command_failed', `the ${type} service answers HTTP ${String(answer.status)} to GET ${path}: ${faultMessage(answer.body)}`);
       return json(type, answer) as T;
     },

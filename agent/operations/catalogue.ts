@@ -5,6 +5,11 @@ import { backupRestored } from './backup.restored.ts';
 import { backupVerified } from './backup.verified.ts';
 import { configMigrated } from './config.migrated.ts';
 import { configReviewed } from './config.reviewed.ts';
+import { computeCanary } from './compute.canary.ts';
+import { computeDrained } from './compute.drained.ts';
+import { computeEmptied } from './compute.emptied.ts';
+import { computeScheduling } from './compute.scheduling.ts';
+import { computeServices } from './compute.services.ts';
 import { databaseAsserted } from './database.asserted.ts';
 import { databaseDumped } from './database.dumped.ts';
 import { databaseSynced } from './database.synced.ts';
@@ -14,14 +19,17 @@ import { firewallReplaced } from './firewall.replaced.ts';
 import { hostIdentified } from './host.identified.ts';
 import { httpAnswered } from './http.answered.ts';
 import { identityCatalog } from './identity.catalog.ts';
+import { imageListed } from './image.listed.ts';
 import { iniSet } from './ini.set.ts';
 import { lioAsserted } from './lio.asserted.ts';
 import { lioSaved } from './lio.saved.ts';
 import { lvmActivated } from './lvm.activated.ts';
 import { mariadbAdopted } from './mariadb.adopted.ts';
 import { mariadbUpgraded } from './mariadb.upgraded.ts';
+import { metadataAnswered } from './metadata.answered.ts';
 import { netIfcfg } from './net.ifcfg.ts';
 import { netOvsBridge } from './net.ovs.bridge.ts';
+import { networkAgents } from './network.agents.ts';
 import { openvswitchAnswering } from './openvswitch.answering.ts';
 import { packageInstalled } from './package.installed.ts';
 import { portListening } from './port.listening.ts';
@@ -37,6 +45,8 @@ import { serviceMasked } from './service.masked.ts';
 import { serviceRestarted } from './service.restarted.ts';
 import { serviceRunning } from './service.running.ts';
 import { serviceStopped } from './service.stopped.ts';
+import { volumeListed } from './volume.listed.ts';
+import { volumeServices } from './volume.services.ts';
 import type { Operation } from './operation.ts';
 
 export type { Operation, Touches } from './operation.ts';
@@ -48,6 +58,11 @@ export const catalogue: readonly Operation[] = [
   backupVerified,
   configMigrated,
   configReviewed,
+  computeCanary,
+  computeDrained,
+  computeEmptied,
+  computeScheduling,
+  computeServices,
   databaseAsserted,
   databaseDumped,
   databaseSynced,
@@ -57,14 +72,17 @@ export const catalogue: readonly Operation[] = [
   hostIdentified,
   httpAnswered,
   identityCatalog,
+  imageListed,
   iniSet,
   lioAsserted,
   lioSaved,
   lvmActivated,
   mariadbAdopted,
   mariadbUpgraded,
+  metadataAnswered,
   netIfcfg,
   netOvsBridge,
+  networkAgents,
   openvswitchAnswering,
   packageInstalled,
   portListening,
@@ -80,6 +98,8 @@ export const catalogue: readonly Operation[] = [
   serviceRestarted,
   serviceRunning,
   serviceStopped,
+  volumeListed,
+  volumeServices,
 ];
 
 export function findOperation(name: string): Operation | undefined {

@@ -1,0 +1,99 @@
+import { StepError } from '../../proto/errors.ts';
+import { pause, watch } from './acts.ts';
+import { confirmOrRevert, migrate, migrateLive, prepare, putBack, type Drain, type Failure } from './drain-moves.ts';
+import { judge, noteOf, say, type Node, type Verdict } from './drain-verdict.ts';
+import { hostOf, named, readHost, taskOf, type Migration, type Server } from './servers.ts';
+import { sameHost, type ServiceRow } from './services.ts';
+import type { Cloud } from './session.ts';
+
+/** Compute hosts as places: up, enabled, and with which hypervisor. */
+export async function readNodes(cloud: Cloud): Promise<Node[]> {
+  const { hypervisors } = await cloud.get<{ hypervisors: { hypervisor_version: number; service: { host: string } }[] }>('compute', '/os-hypervisors/detail');
+  const { services } = await cloud.get<{ services: ServiceRow[] }>('compute', '/os-services?binary=nova-compute');
+  return hypervisors.map((one) => ({
+    host: one.service.host, hypervisorVersion: one.hypervisor_version,
+    ready: services.some((row) => sameHost(row.host, one.service.host) && row.state === 'up' && row.status === 'enabled'),
+  }));
+}
+
+/** An instance that waits for its owner's word: its flavour changed. A cold migration keeps the flavour. */
+export const isOwnersResize = (migrations: Migration[], id: string): boolean => migrations.some((one) => one.instance_uuid === id && one.old_instance_type_id !== one.new_instance_type_id);
+
+/** All that this drain has to do with: on the host, under way from it, and moved but not yet put back into its state. */
+export async function readWork(cloud: Cloud, host: string): Promise<{ servers: Server[]; migrations: Migration[]; notPutBack: Server[] }> {
+  const { servers, migrations } = await readHost(cloud, host);
+  const all = await cloud.list<Server>('compute', '/servers/detail?all_tenants=1', 'servers');
+  return { servers, migrations, notPutBack: all.filter((one) => noteOf(one) !== undefined && !sameHost(hostOf(one), host)) };
+}
+
+/**
+ * Moves every instance away (procedure.md 5.8). All state is in the API, so that a drain that was killed goes on where the instances
+ * are. Gives what stands in the way of an empty host; [] for nothing. Throws StepError where a service does not answer.
+ */
+export async function drain(d: Drain): Promise<string[]> {
+  const untilMs = performance.now() + d.limits.deadlineS * 1000;
+  const over = new Map<string, string>(); // given up, by id, with the reason
+  let errors = 0;
+  const stopped = (): string | undefined => (errors > d.limits.errorBudget ? `not begun: ${errors} moves have failed, ${d.limits.errorBudget} may` : performance.now() > untilMs ? `not begun: the ${d.limits.deadlineS} s are over` : undefined);
+  for (;;) {
+    const work = await readWork(d.cloud, d.rules.host);
+    const ids = [...new Set([...work.servers.map((one) => one.id), ...work.migrations.map((one) => one.instance_uuid), ...work.notPutBack.map((one) => one.id)])].filter((id) => !over.has(id));
+    if (ids.length === 0) return [...over.values()];
+    const next = async (): Promise<void> => {
+      for (let id = ids.shift(); id !== undefined; id = ids.shift()) {
+        const problem = await moveOne(d, id, isOwnersResize(work.migrations, id), stopped, () => { errors += 1; });
+        if (problem !== undefined) over.set(id, problem);
+      }
+    };
+    await Promise.all(Array.from({ length: d.limits.concurrency }, next));
+    await pause();
+  }
+}
+
+/** One instance to its end: elsewhere (undefined), or why not. */
+async function moveOne(d: Drain, id: string, ownersResize: boolean, stopped: () => string | undefined, failed: () => void): Promise<string | undefined> {
+  const tried = new Set<string>();
+  for (let failures: string[] = []; ;) {
+    const server = await settle(d, id);
+    if (server === undefined) return undefined; // its owner deleted it
+    const verdict = judge(server, d.rules, d.nodes, ownersResize);
+    const giveUp = verdict.how === 'blocked' ? verdict.why
+      : verdict.how === 'gone' || verdict.how === 'confirm' ? undefined
+        : failures.length >= d.limits.tries ? failures.join('; then ') : stopped();
+    if (giveUp !== undefined || verdict.how === 'gone') {
+      const notBack = await putBack(d, server);
+      if (giveUp === undefined && notBack === undefined) { d.host.progress(`${named(server)} is ${server.status} on ${hostOf(server)}`); return undefined; }
+      const why = [giveUp, notBack].filter((text) => text !== undefined).join('; ');
+      d.host.progress(`${named(server)} stays: ${why}`);
+      return `${named(server)}: ${why}`;
+    }
+    d.host.progress(`${named(server)}: ${say(verdict)}`);
+    const failure = await attempt(d, server, verdict, tried);
+    if (failure === undefined) continue;
+    failed();
+    failures = [...failures, failure];
+    d.host.progress(`${named(server)}: ${failure}`);
+    // Where it moved and cannot be confirmed nor reverted, the same would be tried for ever.
+    if (verdict.how === 'confirm' && failures.length >= d.limits.tries) return `${named(server)}: ${failures.join('; then ')}`;
+  }
+}
+
+async function attempt(d: Drain, server: Server, verdict: Verdict, tried: Set<string>): Promise<Failure> {
+  try {
+    switch (verdict.how) {
+      case 'prepare': return await prepare(d, server, verdict);
+      case 'confirm': return await confirmOrRevert(d, server);
+      case 'live': return await migrateLive(d, server, verdict.targets, tried);
+      case 'cold': return await migrate(d, server);
+      default: return undefined;
+    }
+  } catch (error) {
+    if (error instanceof StepError && error.code === 'command_failed') return error.message;
+    throw error;
+  }
+}
+
+/** Waits until nothing is under way with an instance, for as long as one move may take. */
+async function settle(d: Drain, id: string): Promise<Server | undefined> {
+  return await watch(d.cloud, id, performance.now() + d.limits.instanceS * 1000, (one) => taskOf(one) === null && !['BUILD', 'RESIZE', 'REBUILD', 'REVERT_RESIZE'].includes(one.status));
+}
