@@ -17,6 +17,12 @@ export async function readVolumeGroups(probe: Probe): Promise<VolumeGroup[]> {
   });
 }
 
+/** UUIDs of the physical volumes whose disks are here; LVM lists those it only misses too, as an unknown device. */
+export async function readPhysicalVolumes(probe: Probe): Promise<string[]> {
+  const rows = parseReport((await probe.read(['pvs', '--noheadings', '--separator', '|', '-o', 'pv_name,pv_uuid'])).stdout);
+  return rows.filter(([name = '']) => name.startsWith('/dev/')).map(([, uuid = '']) => uuid);
+}
+
 /** Logical volumes of one group by name. */
 export async function readVolumes(probe: Probe, vg: string): Promise<Map<string, Volume>> {
   const rows = parseReport((await probe.read(['lvs', '--noheadings', '--separator', '|', '-o', 'lv_name,lv_attr', vg])).stdout);

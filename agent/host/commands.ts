@@ -77,6 +77,7 @@ export const COMMANDS: readonly Form[] = [
   read('iproute 3.10.0', 'ss(8): -l, -n, -t, -p', 'ss', '-lntp'),
   // volume groups
   read(LVM, 'vgs(8) of lvm2 2.02.105', 'vgs', '--noheadings', '--separator', '|', '-o', 'vg_name,vg_uuid,vg_attr'),
+  read(LVM, 'pvs(8) of lvm2 2.02.105', 'pvs', '--noheadings', '--separator', '|', '-o', 'pv_name,pv_uuid'),
   read(LVM, 'lvs(8) of lvm2 2.02.105', 'lvs', '--noheadings', '--separator', '|', '-o', 'lv_name,lv_attr', NAME),
   act(LVM, 'vgchange(8) of lvm2 2.02.105: -a y|n', 'vgchange', /-a[yn]/, NAME),
   act(LVM, 'lvchange(8) of lvm2 2.02.105: -a y|n', 'lvchange', '-an', { many: /[A-Za-z0-9_][A-Za-z0-9_.+-]*\/[A-Za-z0-9_][A-Za-z0-9_.+-]*/ }),
@@ -134,6 +135,7 @@ export const COMMANDS: readonly Form[] = [
   act(OVS, 'ovs-vsctl(8) of 2.1: add-br, add-port, set, remove, del-br, del-port', 'ovs-vsctl', '--timeout=20', '--', { many: OVS_WORD }),
   read('iputils 20121221', 'ping(8) of iputils 20121221: -c, -W, -I', 'ping', '-c', '1', '-W', '2', '-I', NAME, /[0-9.]+/),
   read('iputils 20121221', 'ping6(8) of iputils 20121221: -c, -W, -I', 'ping6', '-c', '1', '-W', '2', '-I', NAME, /[0-9a-f:.]+/),
+  read('iputils 20121221', 'arping(8) of iputils 20121221: -c, -w, -I', 'arping', '-c', '3', '-w', '5', '-I', NAME, /[0-9.]+/),
   act('initscripts 9.49.17', 'ifup of initscripts 9.49; README.RHEL of Open vSwitch', 'ifup', NAME),
   // SELinux
   act(POLICY, 'setsebool(8) of policycoreutils 2.2.5: -P', 'setsebool', '-P', /[a-z][a-z0-9_]*/, /on|off/),

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
+import { addressFenced } from './address.fenced.ts';
 import { backupRestored } from './backup.restored.ts';
 import { backupVerified } from './backup.verified.ts';
-import { configMigrated } from './config.migrated.ts';
-import { configReviewed } from './config.reviewed.ts';
 import { computeCanary } from './compute.canary.ts';
 import { computeDrained } from './compute.drained.ts';
 import { computeEmptied } from './compute.emptied.ts';
 import { computeScheduling } from './compute.scheduling.ts';
 import { computeServices } from './compute.services.ts';
+import { configMigrated } from './config.migrated.ts';
+import { configReviewed } from './config.reviewed.ts';
 import { databaseAsserted } from './database.asserted.ts';
 import { databaseDumped } from './database.dumped.ts';
 import { databaseSynced } from './database.synced.ts';
@@ -27,6 +28,7 @@ import { lvmActivated } from './lvm.activated.ts';
 import { mariadbAdopted } from './mariadb.adopted.ts';
 import { mariadbUpgraded } from './mariadb.upgraded.ts';
 import { metadataAnswered } from './metadata.answered.ts';
+import { mountAsserted } from './mount.asserted.ts';
 import { netIfcfg } from './net.ifcfg.ts';
 import { netOvsBridge } from './net.ovs.bridge.ts';
 import { networkAgents } from './network.agents.ts';
@@ -45,6 +47,7 @@ import { serviceMasked } from './service.masked.ts';
 import { serviceRestarted } from './service.restarted.ts';
 import { serviceRunning } from './service.running.ts';
 import { serviceStopped } from './service.stopped.ts';
+import { storageIdentified } from './storage.identified.ts';
 import { volumeListed } from './volume.listed.ts';
 import { volumeServices } from './volume.services.ts';
 import type { Operation } from './operation.ts';
@@ -54,15 +57,16 @@ export { secretRef } from './secret.ts';
 
 /** Every operation there is, sorted by name: the one door through which the coordinator knows the agent's work. */
 export const catalogue: readonly Operation[] = [
+  addressFenced,
   backupRestored,
   backupVerified,
-  configMigrated,
-  configReviewed,
   computeCanary,
   computeDrained,
   computeEmptied,
   computeScheduling,
   computeServices,
+  configMigrated,
+  configReviewed,
   databaseAsserted,
   databaseDumped,
   databaseSynced,
@@ -80,6 +84,7 @@ export const catalogue: readonly Operation[] = [
   mariadbAdopted,
   mariadbUpgraded,
   metadataAnswered,
+  mountAsserted,
   netIfcfg,
   netOvsBridge,
   networkAgents,
@@ -98,6 +103,7 @@ export const catalogue: readonly Operation[] = [
   serviceRestarted,
   serviceRunning,
   serviceStopped,
+  storageIdentified,
   volumeListed,
   volumeServices,
 ];
