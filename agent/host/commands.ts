@@ -1,4 +1,5 @@
 import { BROKER_LOOK, BROKER_SET } from '../parse/broker.ts';
+import { READ_SETTINGS } from '../parse/python-settings.ts';
 
 /** An argument pattern: a string is itself; a RegExp must match the whole argument; `many` takes the rest, one at least. */
 export type Pattern = string | RegExp | { many: RegExp };
@@ -118,6 +119,9 @@ export const COMMANDS: readonly Form[] = [
   read(RABBITMQ, 'rabbitmqctl(1) of 3.3: -q, eval; src/rabbit_auth_backend_internal.erl', 'rabbitmqctl', '-q', 'eval', BROKER_LOOK),
   act(RABBITMQ, 'rabbitmqctl(1) of 3.3: -q, eval; src/rabbit_auth_backend_internal.erl', 'rabbitmqctl', '-q', 'eval', BROKER_SET),
   act(RABBITMQ, 'rabbitmqctl(1) of 3.3: delete_user', 'rabbitmqctl', '-q', 'delete_user', NAME),
+  // the dashboard's settings: the module comes on standard input, and nothing of it runs
+  read('python 2.7.5', 'python(1): -c; the modules ast and hashlib', 'python', '-c', READ_SETTINGS),
+  act('python-django-compressor 1.4', 'compressor/management/commands/compress.py: --force', 'python', /\/[^\0]*\/manage\.py/, 'compress', '--force'),
   // firewall: all rules come on standard input
   read(IPTABLES, 'iptables-save(8) of iptables 1.4.21', 'iptables-save'),
   read(IPTABLES, 'iptables-save(8) of iptables 1.4.21', 'ip6tables-save'),

@@ -14,6 +14,7 @@ import { configReviewed } from './config.reviewed.ts';
 import { databaseAsserted } from './database.asserted.ts';
 import { databaseDumped } from './database.dumped.ts';
 import { databaseSynced } from './database.synced.ts';
+import { djangoSettings } from './django.settings.ts';
 import { fileCopied } from './file.copied.ts';
 import { fileOwned } from './file.owned.ts';
 import { firewallReplaced } from './firewall.replaced.ts';
@@ -70,6 +71,7 @@ export const catalogue: readonly Operation[] = [
   databaseAsserted,
   databaseDumped,
   databaseSynced,
+  djangoSettings,
   fileCopied,
   fileOwned,
   firewallReplaced,

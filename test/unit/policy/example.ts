@@ -7,6 +7,7 @@ const drift = (args: Args): Args => ({ ...args['drift'] as Args, defaults: { 'a.
 const TOGETHER: Record<string, (args: Args) => Args> = {
   'config.migrated': (args) => ({ ...args, drift: drift(args), set: [{ section: 'name', key: 'name', value: 'value' }] }),
   'config.reviewed': (args) => ({ ...args, drift: drift(args) }),
+  'django.settings': ({ set: _, ...args }) => ({ ...args, carry: ['NAME'], compress: { ...args['compress'] as Args, names: ['NAME'] } }),
   'file.copied': (args) => ({ ...args, consumer: args['to'] }),
   'ini.set': (args) => ({ ...args, settings: { other: 'value' }, knownSections: [args['section']] }),
   'rpc.capped': (args) => ({ ...args, drop: { other: 'why' } }),
