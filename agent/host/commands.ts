@@ -43,6 +43,7 @@ const TYPE = /[a-z][a-z0-9_]*|<<none>>/, FILE_TYPE = /[afdcbslp]/, SPEC = /\/[!-
 /** Words of a transaction on bridges and ports: none that destroys other records. */
 const OVS_WORD = /--|--may-exist|--if-exists|(?:add|del)-(?:br|port)|set|remove|Bridge|other_config|datapath_type=netdev|other_config:hwaddr="[0-9a-f:]{17}"|(?!(?:emer-reset|destroy|clear|create|init|set-\w+|del-\w+)$)[A-Za-z0-9_][A-Za-z0-9_.-]*/;
 const IPROUTE = 'iproute 3.10.0', OVS = 'openvswitch 2.1';
+const OPENSSH = 'openssh 6.4p1';
 const MARIADB = 'mariadb 5.5.35', RABBITMQ = 'rabbitmq-server 3.3.5 (OSP 6)';
 
 /**
@@ -93,6 +94,12 @@ export const COMMANDS: readonly Form[] = [
   read('ntp 4.2.6p5', 'ntpq(8): -p, -n', 'ntpq', '-pn'),
   // users
   read('glibc 2.17', 'getent(1)', 'getent', /passwd|group/, NAME),
+  act('shadow-utils 4.1.5.1', 'usermod(8): -s', 'usermod', '-s', PATH, NAME),
+  // ssh between hosts (ssh.mesh, ssh.reached)
+  read(OPENSSH, 'ssh-keygen(1) of 6.4: -y, -f', 'ssh-keygen', '-y', '-f', PATH),
+  read(OPENSSH, 'ssh-keygen(1) of 6.4: -F, -f', 'ssh-keygen', '-F', NAME, '-f', PATH),
+  read(OPENSSH, 'ssh-keyscan(1) of 6.4: -T, -t rsa, ecdsa', 'ssh-keyscan', '-T', '10', '-t', 'rsa,ecdsa', { many: NAME }),
+  read(OPENSSH, 'ssh(1), ssh_config(5) of 6.4: BatchMode, ConnectTimeout', 'ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10', NAME, 'true'),
   // MariaDB (agent/facts/database.ts, mariadb.*, database.*)
   read(MARIADB, 'mysql(1) of 5.5: --defaults-file, --batch, --skip-column-names, -e', 'mysql', DEFAULTS_FILE, '--batch', '--skip-column-names', '-e', SELECTS),
   read(MARIADB, 'MariaDB 5.5 CHECKSUM TABLE', 'mysql', DEFAULTS_FILE, '--batch', '--skip-column-names', '-e', CHECKSUMS),

@@ -51,6 +51,8 @@ import { serviceStopped } from './service.stopped.ts';
 import { storageIdentified } from './storage.identified.ts';
 import { volumeListed } from './volume.listed.ts';
 import { volumeServices } from './volume.services.ts';
+import { sshMesh } from './ssh.mesh.ts';
+import { sshReached } from './ssh.reached.ts';
 import type { Operation } from './operation.ts';
 
 export type { Operation, Touches } from './operation.ts';
@@ -108,6 +110,8 @@ export const catalogue: readonly Operation[] = [
   storageIdentified,
   volumeListed,
   volumeServices,
+  sshMesh,
+  sshReached,
 ];
 
 export function findOperation(name: string): Operation | undefined {

@@ -7,3 +7,4 @@ export const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}\$?$/, 'expe
 export const scsiName = z.string().regex(/^(?:iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+(?::[A-Za-z0-9._:-]+)?|(?:eui|naa)\.[0-9A-Fa-f]{16,32})$/, 'expected an iSCSI name, such as iqn.2010-10.org.openstack:volume-1');
 export const backstoreId = z.string().regex(/^[a-z_]+\/[^\s/]+$/, 'expected PLUGIN/NAME of a backstore, such as block/volume-1');
 export const octalMode = z.string().regex(/^[0-7]?[0-7]{3}$/, 'expected an octal mode in quotes, such as "0640"');
+export const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/, 'expected a host name or an IPv4 address');

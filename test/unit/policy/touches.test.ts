@@ -6,7 +6,7 @@ import { specFolder } from '../../../agent/operations/selinux.fcontext.ts';
 import { argumentsOf, patternsOf, type Node } from './example.ts';
 
 /** Arguments that choose no path, package or unit, as somebody has looked and seen. */
-const WITHOUT = ['host.identified', 'http.answered', 'lio.asserted', 'lio.saved', 'lvm.activated', 'openvswitch.answering', 'port.listening', 'repository.selected', 'selinux.boolean'];
+const WITHOUT = ['host.identified', 'http.answered', 'lio.asserted', 'lio.saved', 'lvm.activated', 'openvswitch.answering', 'port.listening', 'repository.selected', 'selinux.boolean', 'ssh.reached'];
 /** Path arguments that only take something away from what the others choose, or must equal one of them. */
 const NARROWING: Record<string, string[]> = { 'backup.restored': ['protect[]', 'exclude[]', 'paths[]'], 'file.copied': ['consumer'], 'config.migrated': ['set[].file'] };
 
