@@ -7,7 +7,7 @@ import type { Roots } from './values.ts';
 export interface Fault { offset: number; found: string; expected: string; nearest?: string | undefined; unknown?: string }
 
 /** Decides a CEL expression over the roots, once, when the plan is made: no clock, no host, no shell. */
-export function evaluate(text: string, roots: Roots, wanted: 'boolean' | 'list'): { value: unknown } | { fault: Fault } {
+export function evaluate(text: string, roots: Roots, wanted: 'boolean' | 'list' | 'any'): { value: unknown } | { fault: Fault } {
   const environment = new Environment({ unlistedVariablesAreDyn: false, homogeneousAggregateLiterals: false, limits: { maxDepth: 50, maxAstNodes: 500 } });
   for (const [name, value] of Object.entries(roots)) environment.registerVariable(name, value !== null && typeof value === 'object' && !Array.isArray(value) ? 'map' : 'dyn');
   try {
@@ -15,7 +15,7 @@ export function evaluate(text: string, roots: Roots, wanted: 'boolean' | 'list')
     const checked = program.check();
     if (!checked.valid) throw checked.error ?? new Error('not valid');
     const value = plain(program(toCel(roots) as Record<string, unknown>));
-    const fits = wanted === 'boolean' ? typeof value === 'boolean' : Array.isArray(value);
+    const fits = wanted === 'any' || (wanted === 'boolean' ? typeof value === 'boolean' : Array.isArray(value));
     return fits ? { value } : { fault: { offset: 0, found: `an expression that gives ${shown(value)}`, expected: wanted === 'boolean' ? 'true or false' : 'a list' } };
   } catch (error) {
     if (error instanceof EvaluationError || error instanceof ParseError || error instanceof CelTypeError) return { fault: faultOf(error, roots) };

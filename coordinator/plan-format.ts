@@ -27,6 +27,8 @@ export interface PlanHost { name: string; role: string; address: string; port: n
 export interface PlanStage {
   phase: string;
   stage: string;
+  /** The host that the stage is about, where its phase is gone through once for each host of a role. */
+  target?: string;
   strategy: 'parallel' | 'serial';
   limit?: number;
   /** Hosts that may fail before the stage stops: a count or a percentage. */

@@ -13,7 +13,12 @@ export interface Compiled { steps: PlanStep[]; problems: Problem[] }
 
 /** One step of the runbook on one host: none, one or (with `each`) several steps of the plan. */
 export function compileStep(step: Step, host: SiteHost, given: Roots, operations: readonly Operation[], about?: SiteHost): Compiled {
-  const roots = { ...given, ...step.scope };
+  const roots: Roots = { ...given, ...step.scope };
+  for (const [name, expression] of Object.entries(step.let)) {
+    const made = evaluate(expression, roots, 'any');
+    if ('fault' in made) return { steps: [], problems: [faultProblem(step, ['let', name], made.fault, host)] };
+    roots[name] = made.value;
+  }
   const operation = operations.find((entry) => entry.name === step.operation);
   if (operation === undefined) {
     const names = operations.map((entry) => entry.name);
@@ -23,7 +28,7 @@ export function compileStep(step: Step, host: SiteHost, given: Roots, operations
   const id = about === undefined ? step.id : suffixed(step.id, hostPart(about.name));
   if (step.each === undefined) return compileOne(step, id, host, roots, operation);
   const list = evaluate(step.each, roots, 'list');
-  if ('fault' in list) return { steps: [], problems: [faultProblem(step, 'each', list.fault, host)] };
+  if ('fault' in list) return { steps: [], problems: [faultProblem(step, ['each'], list.fault, host)] };
   const elements = list.value as unknown[];
   if (elements.length === 0) return { steps: [skipped(step, id, operation, step.why ?? `${step.each} gives nothing`)], problems: [] };
   const ids = elementIds(id, elements);
@@ -35,7 +40,7 @@ function compileOne(step: Step, id: string, host: SiteHost, roots: Roots, operat
   let skip: string | undefined;
   if (step.when !== undefined) {
     const decided = evaluate(step.when, roots, 'boolean');
-    if ('fault' in decided) return { steps: [], problems: [faultProblem(step, 'when', decided.fault, host)] };
+    if ('fault' in decided) return { steps: [], problems: [faultProblem(step, ['when'], decided.fault, host)] };
     if (decided.value === false) skip = step.why ?? `${step.when} is false`;
   }
   const filled = argsOf(step, host, roots);
@@ -71,10 +76,10 @@ const skipped = (step: Step, id: string, operation: Operation, reason: string): 
 /** The procedure's row that a step id names: C16.user is part of row C16. */
 export const rowOf = (id: string): string => id.split('.')[0] as string;
 
-function faultProblem(step: Step, key: 'when' | 'each', fault: Fault, host: SiteHost): Problem {
-  const node = step.source.node([...step.path, key]);
-  const place = node === undefined ? step.at([key]) : step.source.at(scalarStart(node, step.source) + fault.offset);
-  return problem(place, `${fault.found} in \`${key}\``, `${fault.expected} (host ${host.name})`, fault.nearest);
+function faultProblem(step: Step, key: string[], fault: Fault, host: SiteHost): Problem {
+  const node = step.source.node([...step.path, ...key]);
+  const place = node === undefined ? step.at(key) : step.source.at(scalarStart(node, step.source) + fault.offset);
+  return problem(place, `${fault.found} in \`${key.join('.')}\``, `${fault.expected} (host ${host.name})`, fault.nearest);
 }
 
 const suffixed = (id: string, suffix: string): string => `${id}${id.includes('.') ? '-' : '.'}${suffix}`;

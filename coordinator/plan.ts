@@ -37,7 +37,7 @@ export function compilePlan(input: PlanInput): Plan {
   const placed: Placed[] = [];
   const stages = stagesInOrder(runbook, site).map(({ stage, target }, order) => compileStage(stage, target, (host) => {
     const roots = rootsOf(host, site, runbook, vars.values, facts);
-    if (target !== undefined) roots['target'] = { ...hostRoot(target), captured: facts.get(target.name) ?? {} };
+    if (target !== undefined) roots['target'] = { ...hostRoot(target), captured: facts.get(target.name) ?? {}, before: site.hosts.filter(({ role }) => role === target.role).map(hostRoot).slice(0, site.hosts.filter(({ role }) => role === target.role).indexOf(target)) };
     return stage.steps.flatMap((step) => {
       const compiled = compileStep(step, host, roots, operations, target === host ? undefined : target);
       problems.push(...compiled.problems);
@@ -77,12 +77,12 @@ function compileStage(stage: Stage, target: SiteHost | undefined, stepsOf: (host
   const own = (name: string): string => (target === undefined ? name : `${name}-${target.name}`);
   return {
     ...(stage.checkpoint === undefined ? {} : { checkpoint: own(stage.checkpoint) }), ...(noReturn === undefined ? {} : { noReturn }),
-    phase, stage: own(stage.stage), strategy, ...(stage.limit === undefined ? {} : { limit: stage.limit }), maxFailures,
+    phase, stage: own(stage.stage), ...(target === undefined ? {} : { target: target.name }), strategy, ...(stage.limit === undefined ? {} : { limit: stage.limit }), maxFailures,
     hosts: hosts.map((host) => ({ host: host.name, steps: stepsOf(host) })),
   };
 }
 
-const hostRoot = ({ name, role, address, port, fqdn, backup }: SiteHost) => ({ name, role, address, port, fqdn, ...(backup === undefined ? {} : { backup }) });
+const hostRoot = ({ name, role, address, port, fqdn, interfaces, backup }: SiteHost) => ({ name, role, address, port, fqdn, interfaces, ...(backup === undefined ? {} : { backup }) });
 
 function rootsOf(host: SiteHost, site: Site, runbook: Runbook, vars: Record<string, unknown>, facts: Map<string, Record<string, unknown>>): Roots {
   const addresses = Object.fromEntries(Object.keys(runbook.roles).map((of) => [of, site.hosts.filter((h) => h.role === of).map((h) => h.address)]));

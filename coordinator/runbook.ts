@@ -39,6 +39,7 @@ const stepSchema = z.strictObject({
   title: sentence,
   operation: z.string(),
   with: z.record(z.string(), z.unknown()).default({}),
+  let: z.record(name, z.string()).default({}).describe('Names for values that CEL expressions make of the facts; `each`, `when` and `with` may use them'),
   each: z.string().optional().describe('CEL expression that gives a list: one step for each element, which is called `each`'),
   when: z.string().optional().describe('CEL expression, decided when the plan is made'),
   why: sentence.optional().describe('Shown as the reason where `when` is false or `each` is empty'),

@@ -17,6 +17,7 @@ const hostSchema = z.strictObject({
   port: z.int().min(1).max(65535).default(7443).describe('TCP port of the agent'),
   fqdn: z.string().regex(FQDN, { error: 'a full host name in small letters' }).describe('Full name: the new host keeps the name of the old one'),
   backup: absolutePath.optional().describe('Where this host sees the backup of the old host of the same name'),
+  interfaces: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/, { error: 'the name of an interface' }), z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/, { error: 'the name of an interface' })).default({}).describe('Interfaces of the old host that have another name here: old to new'),
   captured: filePath.optional().describe('facts.json that was captured on the old host, relative to this file'),
 });
 

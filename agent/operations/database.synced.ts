@@ -15,7 +15,7 @@ const args = z.strictObject({
   runAs: z.string().regex(/^[a-z_][a-z0-9_-]*$/).describe("The service's user: a manage command run as root leaves logs that the service cannot write."),
   sync: command.describe('Command that brings the schema to its new version, as a list.'),
   versionTool: command.describe("Command that prints the schema's version, as a list; its last line is compared with `to`."),
-  flush: command.optional().describe('Command run before the first migration, e.g. one that drops expired tokens.'),
+  flush: z.union([z.tuple([]), command]).default([]).describe('Command run before the first migration, e.g. one that drops expired tokens; empty: none.'),
   version: versionPlace.describe('Where the schema keeps its version.'),
   from: z.array(schemaVersion).min(1).describe('Versions from which the sync may start.'),
   to: schemaVersion.describe('Version after the sync.'),
@@ -37,11 +37,11 @@ export const databaseSynced = operation({
   timeoutS: 7200,
   mayKill: false,
   describe: (a) => `schema ${a.schema} is at version ${String(a.to)} (from ${a.from.join(' or ')}), brought there by \`${a.sync.join(' ')}\` as ${a.runAs}`,
-  touches: (a) => ({ paths: [...[...a.sync, ...a.versionTool, ...a.flush ?? []].filter((word) => word.startsWith('/')), a.logDir, a.dump, a.defaultsFile].filter((path) => path !== undefined) }),
+  touches: (a) => ({ paths: [...[...a.sync, ...a.versionTool, ...a.flush].filter((word) => word.startsWith('/')), a.logDir, a.dump, a.defaultsFile].filter((path) => path !== undefined) }),
   check: look,
   async apply(host, a) {
     const before = await readVersion(host, a);
-    if (a.flush !== undefined && a.from.map(String).includes(before)) await host.act(a.flush, { runAs: a.runAs, outlives: true });
+    if (a.flush.length > 0 && a.from.map(String).includes(before)) await host.act(a.flush, { runAs: a.runAs, outlives: true });
     try {
       await host.act(a.sync, { runAs: a.runAs, outlives: true });
     } catch (error) {

@@ -32,6 +32,8 @@ hosts:
     role: compute
     address: 192.0.2.2
     fqdn: compute1.example.com
+    backup: /mnt/backup/compute1.example.com
+    captured: ./captured/compute1.json
 
 # Values for the runbook's variables; each has a default.
 variables: {}

@@ -23,7 +23,7 @@ const CASES: Record<string, string[]> = {
     'site.yaml:1:9: found "one", expected 1, the version of this format',
     'site.yaml:8:14: found "nowhere", expected an IPv4 or IPv6 address',
     'site.yaml:10:3: found no "role", expected a string',
-    'site.yaml:11:5: found unknown key "roel", expected one of role, address, port, fqdn, backup, captured',
+    'site.yaml:11:5: found unknown key "roel", expected one of role, address, port, fqdn, backup, interfaces, captured',
   ],
   'missing-key': ['site.yaml:10:3: found no "role", expected a string'],
   'nesting': ['site.yaml:1:1: found values nested too deeply, expected at most some hundred levels'],
@@ -40,7 +40,7 @@ const CASES: Record<string, string[]> = {
   'two-documents': ['site.yaml:14:1: found "---", expected one document in the file'],
   'unknown-key': [
     'site.yaml:10:3: found no "address", expected a string',
-    'site.yaml:12:5: found unknown key "adress", expected one of role, address, port, fqdn, backup, captured; did you mean "address"?',
+    'site.yaml:12:5: found unknown key "adress", expected one of role, address, port, fqdn, backup, interfaces, captured; did you mean "address"?',
   ],
   'unknown-role': ['site.yaml:11:11: found "cmopute", expected one of controller, compute; did you mean "compute"?'],
   'unknown-variable': [

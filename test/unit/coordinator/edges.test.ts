@@ -8,21 +8,22 @@ import { parseSite } from '../../../coordinator/site.ts';
 import { operations } from '../bad-input/operations.ts';
 import { fixture, osp5ToOsp6, planSite } from './real-runbook.ts';
 
-interface Moment { stage: number; place: number; host: string; rows: string[] }
+interface Moment { stage: number; place: number; host: string; target: string | undefined; rows: string[] }
 
 /** When each step runs, read off the plan alone: its stage, and its place on its host. */
 function moments(plan: Plan): Moment[] {
   const place = new Map<string, number>();
-  return plan.stages.flatMap((stage, index) => stage.hosts.flatMap(({ host, steps }) => steps.map((step) => {
+  return plan.stages.flatMap(({ target, ...stage }, index) => stage.hosts.flatMap(({ host, steps }) => steps.map((step) => {
     place.set(host, (place.get(host) ?? 0) + 1);
-    return { stage: index, place: place.get(host) as number, host, rows: step.rows };
+    return { stage: index, place: place.get(host) as number, host, target, rows: step.rows };
   })));
 }
 
 /** An edge holds when no step of the second row can start before a step of the first row that it depends on has ended. */
 function holds(all: Moment[], from: string, to: string): boolean {
   return all.filter(({ rows }) => rows.includes(to)).every((second) => {
-    const firsts = all.filter(({ rows }) => rows.includes(from));
+    // Steps about different hosts do not wait for each other.
+    const firsts = all.filter(({ rows, target }) => rows.includes(from) && (target === undefined || second.target === undefined || target === second.target));
     const here = firsts.filter(({ host }) => host === second.host);
     return here.length > 0 ? here.every(({ place }) => place <= second.place) : firsts.every(({ stage }) => stage < second.stage);
   });
@@ -33,7 +34,7 @@ const edgesOfProcedure = osp5ToOsp6().edges;
 
 test('the edges of the procedure hold for any number of computes, any choice of channels, with and without LVM', () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: 5 }), fc.boolean(), fc.boolean(), (computes, optional, lvm) => {
-    const hosts = Array.from({ length: computes }, (_x, i) => `  node${i}: {role: compute, address: 10.77.1.${i + 1}, fqdn: node${i}.example.test}\n`).join('');
+    const hosts = Array.from({ length: computes }, (_x, i) => `  node${i}: {role: compute, address: 10.77.1.${i + 1}, fqdn: node${i}.example.test, backup: /mnt/backup/node${i}, captured: ./captured/node${i}.json}\n`).join('');
     const site = fixture('site.yaml').replace(/ {2}compute1:[^]*?\nvariables: \{\}\n/, `${hosts}variables: {optional_channel: ${optional}}\n`);
     const facts = JSON.parse(fixture('captured/controller.json')) as Record<string, unknown>;
     if (lvm) {
@@ -60,7 +61,7 @@ test('a runbook is refused for its edges exactly when an edge does not hold in i
       'p.yaml': phase,
       'runbook.yaml': `tandem: 1\nname: r\ntitle: t\nroles: {controller: {min: 1}, compute: {min: 0}}\nphases: [p.yaml]\nedges: [${pairs.map(([from, to]) => `[A${from}, A${to}]`).join(', ')}]\n`,
     });
-    const site = parseSite('site.yaml', fixture('site.yaml').replace(/ {4}captured: .*\n/, ''));
+    const site = parseSite('site.yaml', fixture('site.yaml').replaceAll(/ {4}captured: .*\n/g, ''));
     const compile = (pairs: typeof edges): Plan => compilePlan({ site, runbook: loadRunbook('r', (path) => files(pairs)[path]), captured: {}, catalogue: operations });
     const all = moments(compile([]));
     const good = edges.every(([from, to]) => holds(all, `A${from}`, `A${to}`));

@@ -26,7 +26,7 @@ function problemsOf(make: () => unknown): string[] {
 
 test('each use of a template gives its steps, with the names filled in', () => {
   const phase = `${use('{service: "${release.services.a}", row: A1}')}      - {id: A2, title: t, operation: file.filled, with: {path: /x, lines: []}}\n      - {template: t.yaml, with: {service: "\${release.services.b}", row: B1}}\n`;
-  const site = parseSite('site.yaml', fixture('site.yaml').replace(/ {4}captured: .*\n/, ''));
+  const site = parseSite('site.yaml', fixture('site.yaml').replaceAll(/ {4}captured: .*\n/g, ''));
   const plan = compilePlan({ site, runbook: load(phase), captured: {}, catalogue: operations });
   const steps = plan.stages[0]?.hosts[0]?.steps ?? [];
   expect(steps.map(({ id, title, rows }) => [id, title, rows])).toEqual([
