@@ -48,11 +48,13 @@ import { serviceMasked } from './service.masked.ts';
 import { serviceRestarted } from './service.restarted.ts';
 import { serviceRunning } from './service.running.ts';
 import { serviceStopped } from './service.stopped.ts';
-import { storageIdentified } from './storage.identified.ts';
-import { volumeListed } from './volume.listed.ts';
-import { volumeServices } from './volume.services.ts';
 import { sshMesh } from './ssh.mesh.ts';
 import { sshReached } from './ssh.reached.ts';
+import { storageIdentified } from './storage.identified.ts';
+import { volumeAttached } from './volume.attached.ts';
+import { volumeDetached } from './volume.detached.ts';
+import { volumeListed } from './volume.listed.ts';
+import { volumeServices } from './volume.services.ts';
 import type { Operation } from './operation.ts';
 
 export type { Operation, Touches } from './operation.ts';
@@ -107,11 +109,13 @@ export const catalogue: readonly Operation[] = [
   serviceRestarted,
   serviceRunning,
   serviceStopped,
-  storageIdentified,
-  volumeListed,
-  volumeServices,
   sshMesh,
   sshReached,
+  storageIdentified,
+  volumeAttached,
+  volumeDetached,
+  volumeListed,
+  volumeServices,
 ];
 
 export function findOperation(name: string): Operation | undefined {
