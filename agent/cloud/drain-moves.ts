@@ -123,17 +123,18 @@ export async function migrate(d: Drain, server: Server): Promise<Failure> {
 export async function confirmOrRevert(d: Drain, server: Server): Promise<Failure> {
   const wrong = await unwell(d, server);
   if (wrong === undefined) {
-    const refused = await begin(d, server, { confirmResize: null });
-    return refused ?? await leaveVerify(d, server);
+    return await end(d, server, { confirmResize: null });
   }
-  const refused = await begin(d, server, { revertResize: null });
-  const stays = refused ?? await leaveVerify(d, server);
+  const stays = await end(d, server, { revertResize: null });
   return `taken back from ${hostOf(server)}, where ${wrong}${stays === undefined ? '' : `; and that failed: ${stays}`}`;
 }
 
-async function leaveVerify(d: Drain, server: Server): Promise<Failure> {
-  const now = await watch(d.cloud, server.id, until(d), (one) => one.status !== 'VERIFY_RESIZE' && one.status !== 'REVERT_RESIZE' && taskOf(one) === null);
-  return now?.status === 'VERIFY_RESIZE' ? `it still is in VERIFY_RESIZE (task_state ${taskOf(now) ?? 'none'})` : undefined;
+/** Ends the waiting. One that an earlier drain has begun to end is refused, and ends all the same. */
+async function end(d: Drain, server: Server, action: Record<string, unknown>): Promise<Failure> {
+  const refused = await begin(d, server, action);
+  const endMs = performance.now() + (refused === undefined ? d.limits.instanceS : d.limits.noticeS) * 1000;
+  const now = await watch(d.cloud, server.id, endMs, (one) => one.status !== 'VERIFY_RESIZE' && one.status !== 'REVERT_RESIZE' && taskOf(one) === null);
+  return now?.status === 'VERIFY_RESIZE' ? refused ?? `it still is in VERIFY_RESIZE (task_state ${taskOf(now) ?? 'none'})` : undefined;
 }
 
 /** Why an instance is not well on its new host: one that runs must give its console, one that was off must be off. */

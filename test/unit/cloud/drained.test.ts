@@ -49,6 +49,14 @@ test('E14: the state that waits for a confirmation is VERIFY_RESIZE; one that an
   expect(acts(fake)).toEqual(['os-getConsoleOutput web', 'confirmResize web']);
 });
 
+test('a confirmation that an earlier drain has begun is refused, and waited for', async () => {
+  const fake = cloud();
+  const server = fake.add('web', 'VERIFY_RESIZE', 'cmp2', { before: 'ACTIVE' });
+  fake.migrations.push({ id: 1, instance_uuid: server.id, status: 'confirming', source_compute: 'cmp1', dest_compute: 'cmp2', old_instance_type_id: 6, new_instance_type_id: 6 });
+  setTimeout(() => { server.status = 'ACTIVE'; fake.migrations[0]!.status = 'confirmed'; }, 7000);
+  expect(await drained(fake, { errorBudget: 0 })).toMatchObject({ result: 'changed' });
+});
+
 test('E15: a cold migration powers a running instance off and on, so it is not chosen where it can go live', async () => {
   const fake = cloud();
   fake.add('web', 'ACTIVE', 'cmp1');
@@ -134,6 +142,14 @@ test('VERIFY_RESIZE that does not answer on its new host is taken back', async (
   expect(where(fake)).toEqual(['web ACTIVE cmp1']);
   expect(acts(fake)).toContain('revertResize web');
   expect(acts(fake)).not.toContain('confirmResize web');
+});
+
+test('VERIFY_RESIZE whose power is neither on nor off is taken back', async () => {
+  const fake = cloud();
+  fake.add('web', 'VERIFY_RESIZE', 'cmp2', { before: 'ACTIVE', power: 0 });
+  fake.migrations.push({ id: 1, instance_uuid: fake.servers[0]!.id, status: 'finished', source_compute: 'cmp1', dest_compute: 'cmp2', old_instance_type_id: 6, new_instance_type_id: 6 });
+  await drained(fake);
+  expect(acts(fake)[0]).toBe('revertResize web');
 });
 
 test('a cold migration that lands where it may not go is taken back', async () => {

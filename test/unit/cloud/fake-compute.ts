@@ -170,8 +170,10 @@ export class FakeCompute {
 
   private endResize(server: FakeServer, what: string, conflict: () => HttpAnswer): HttpAnswer {
     const migration = this.migrations.findLast((one) => one.instance_uuid === server.id && one.status === 'finished');
-    if (server.status !== 'VERIFY_RESIZE' || server.task !== null || migration === undefined) return conflict();
+    if (server.status !== 'VERIFY_RESIZE' || server.task !== null) return conflict();
+    if (migration === undefined) return fault(400, 'badRequest', 'Instance has not been resized.');
     server.task = what === 'confirmResize' ? null : 'resize_reverting';
+    migration.status = what === 'confirmResize' ? 'confirming' : 'reverting';
     const end = (): void => {
       migration.status = what === 'confirmResize' ? 'confirmed' : 'reverted';
       if (what === 'revertResize') server.host = migration.source_compute;
