@@ -21,6 +21,7 @@ import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import type { Context } from './context.ts';
 import { argumentProblem, ARGUMENTS, placeOf, pointAt } from './input/arguments.ts';
+import { Inhibited } from './inhibitors.ts';
 import { InputError } from './input/problem.ts';
 import { AgentRefused, Unreachable } from './link.ts';
 import { Locked } from './leases.ts';
@@ -81,6 +82,7 @@ function explain(error: unknown, program: Command, argv: string[], { tell }: Pic
     for (const each of error.problems) tell(each.file === ARGUMENTS ? `${each.message}\n${pointAt(argv, each)}` : each.message);
     return EXIT.usage;
   }
+  if (error instanceof Inhibited) { tell(`${error.message}\nNo plan was made.\nNext: mend it and capture the facts again; or, where a person answers for it: tandem plan --waive NAME --by WHO --reason TEXT.`); return EXIT.inhibited; }
   if (error instanceof RunInHand) { tell(`${error.message}\nNext: tandem status shows how far it is; Ctrl-C there, or tandem stop, ends it.`); return EXIT.locked; }
   if (error instanceof Locked) { tell(`${error.message}\nNext: ${nextWhenLocked(error)}`); return EXIT.locked; }
   if (error instanceof Unreachable) { tell(`${error.message}\nNext: tandem hosts shows which hosts answer.`); return EXIT.unreachable; }

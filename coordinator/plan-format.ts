@@ -48,6 +48,8 @@ export interface Plan {
   catalogueDigest: string;
   inputs: { path: string; sha256: string }[];
   hosts: PlanHost[];
+  /** What the captured facts hold against this plan and a person passed over, and why. */
+  waived?: { id: string; host: string; says: string; by: string; reason: string }[];
   stages: PlanStage[];
 }
 

@@ -5,6 +5,7 @@ import type { Plan, PlanStep } from './plan-format.ts';
 export function planText(plan: Plan, widthColumns = 120): string {
   const lines = [plan.runbook.title, `Plan ${plan.digest.slice(0, 12)} of site ${plan.site}, runbook ${plan.runbook.name} ${plan.runbook.digest.slice(0, 12)}`, ''];
   for (const host of plan.hosts) lines.push(`  ${host.name}  ${host.role}  ${host.address}:${host.port}  ${host.fqdn}`);
+  for (const { id, host, says, by, reason } of plan.waived ?? []) lines.push('', `WAIVED by ${by} (${reason}): ${host}: ${says} [${id}]`);
   for (const stage of plan.stages) {
     const limit = stage.limit === undefined ? [] : [`at most ${stage.limit} at once`];
     const stop = stage.maxFailures === 0 ? 'stops at the first host that fails' : `stops when more than ${stage.maxFailures} of the hosts fail`;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { catalogue, catalogueDigest, type Operation } from '../agent/operations/catalogue.ts';
 import { parseCaptured } from './captured.ts';
+import { passInhibitors, type Waiver } from './inhibitors.ts';
 import { InputError, nearest, oneOf, problem, type Problem } from './input/problem.ts';
 import { digestOf, type Plan, type PlanStage, type PlanStep } from './plan-format.ts';
 import { checkEdges, checkNeeds, type Placed } from './plan-order.ts';
@@ -20,11 +21,14 @@ export interface PlanInput {
   /** By host name: the captured facts as text, under the path that the site file gives. */
   captured: Record<string, { file: string; text: string }>;
   catalogue?: readonly Operation[];
+  /** What a person passes over of that which holds the plan back. */
+  waivers?: readonly Waiver[];
 }
 
 /**
  * Site x runbook x captured facts -> every step of every host, all conditions decided, all arguments checked.
- * Pure: the same texts give the same plan. Throws InputError with every problem found.
+ * Pure: the same texts give the same plan. Throws InputError with every problem found, Inhibited where there
+ * is none and the facts hold the plan back.
  */
 export function compilePlan(input: PlanInput): Plan {
   const { site, runbook } = input;
@@ -47,6 +51,8 @@ export function compilePlan(input: PlanInput): Plan {
   }, site));
   problems.push(...checkNeeds(runbook, placed), ...checkEdges(runbook.edges, placed));
   if (problems.length > 0) throw new InputError(distinct(problems));
+  const passed = passInhibitors(runbook.inhibitors, site.hosts, (host) => rootsOf(host, site, runbook, vars.values, facts), input.waivers ?? [], runbook.source.place([]));
+  if (passed.problems.length > 0) throw new InputError(distinct(passed.problems));
 
   const content: Omit<Plan, 'digest'> = {
     format: 1, site: site.name,
@@ -54,6 +60,7 @@ export function compilePlan(input: PlanInput): Plan {
     catalogueDigest: catalogueDigest(operations),
     inputs: inputsOf(input),
     hosts: site.hosts.map(({ name, role, address, port, fqdn }) => ({ name, role, address, port, fqdn })),
+    ...(passed.waived.length === 0 ? {} : { waived: passed.waived }),
     stages: stages.filter((stage) => stage.hosts.length > 0),
   };
   return { ...content, digest: digestOf(content) };

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { secretRef } from '../agent/operations/catalogue.ts';
 import { RUN_ID, STEP_ID } from '../proto/command.ts';
+import { type Inhibitor, readInhibitors } from './inhibitors.ts';
 import { check, checkSource } from './input/check.ts';
 import { parseYaml, type Path, type Source } from './input/document.ts';
 import { InputError, nearest, oneOf, type Place, problem, type Problem } from './input/problem.ts';
@@ -31,6 +32,7 @@ const headSchema = z.strictObject({
   roles: z.record(name, z.strictObject({ min: z.int().min(0), max: z.int().min(1).optional() })),
   data: z.record(name, inFolder).default({}),
   phases: z.array(inFolder).min(1),
+  inhibitors: inFolder.optional().describe('The file with what of the captured facts holds a plan back'),
   edges: z.array(z.tuple([rowId, rowId], { error: 'a pair of row ids such as [C2, C3]' })).default([]),
 });
 
@@ -78,6 +80,7 @@ export interface Runbook {
   roles: Record<string, { min: number; max?: number | undefined }>;
   data: Record<string, unknown>;
   stages: Stage[];
+  inhibitors: Inhibitor[];
   edges: { from: string; to: string; place: Place }[];
   /** Every file of the runbook that was read, for its digest. */
   files: { path: string; text: string }[];
@@ -122,10 +125,11 @@ export function loadRunbook(folder: string, read: ReadFile): Runbook {
   };
   const data = Object.fromEntries(Object.entries(head.data).map(([key, path]) => [key, gather(() => open(path, source.place(['data', key])).value)]));
   const stages = head.phases.flatMap((path, index) => gather(() => phaseStages(open(path, source.place(['phases', index])), data, open)) ?? []);
+  const inhibitors = head.inhibitors === undefined ? [] : gather(() => readInhibitors(open(head.inhibitors ?? '', source.place(['inhibitors'])))) ?? [];
   problems.push(...repeated(stages), ...repeatedCheckpoints(stages));
   if (problems.length > 0) throw new InputError(problems);
   const edges = head.edges.map(([from, to], index) => ({ from, to, place: source.place(['edges', index]) }));
-  return { name: head.name, title: head.title, variables: head.variables, roles: head.roles, data, stages, edges, files, source };
+  return { name: head.name, title: head.title, variables: head.variables, roles: head.roles, data, stages, inhibitors, edges, files, source };
 }
 
 function phaseStages(source: Source, data: Roots, open: (path: string, from: Place) => Source): Stage[] {

@@ -8,17 +8,25 @@ import { policyText } from '../plan-policy.ts';
 import { compilePlan } from '../plan.ts';
 import { planJson, planText } from '../plan-text.ts';
 import { keepPlan } from '../store/plans.ts';
+import { matching } from './values.ts';
 
-interface Options { json?: true; out?: string; policy?: string }
+interface Options { json?: true; out?: string; policy?: string; waive?: string[]; by?: string; reason?: string }
 
 export function planCommand(context: Context): Command {
   return new Command('plan').description('Decide every step of every host, show it and keep it; no host is asked.')
     .option('--json', 'print the plan as JSON')
     .option('--out <file>', 'write the plan as JSON to this file too')
     .option('--policy <host>', 'print, instead of the plan, the policy that lets the agent of this host do what the plan needs, and no more')
-    .addHelpText('after', '\nExamples:\n  tandem plan\n  tandem --site mysite/site.yaml plan --out plan.json\n  tandem plan --policy controller >policy.yaml')
-    .action(({ json, out, policy }: Options) => {
-      const plan = compilePlan(readPlanInput(context.siteFile()));
+    .option('--waive <id>', 'pass over what holds the plan back under this name (repeat it); with --by and --reason', (id: string, before: string[] | undefined) => [...before ?? [], id])
+    .option('--by <name>', 'who waives it', matching(/^[^\n]{1,80}$/, 'a name on one line'))
+    .option('--reason <text>', 'why; both stand in the plan', matching(/^[^\n]{1,200}$/, 'at most 200 letters on one line'))
+    .addHelpText('after', '\nExamples:\n  tandem plan\n  tandem --site mysite/site.yaml plan --out plan.json\n  tandem plan --policy controller >policy.yaml\n  tandem plan --waive data-on-root-disk --by "A. Operator" --reason "copied and verified, change 4711"\n\nExit codes: 0 done, 2 invalid input, 4 the captured facts hold the plan back.')
+    .action(({ json, out, policy, waive = [], by, reason }: Options) => {
+      const waivers = waive.map((id) => {
+        if (by === undefined || reason === undefined) throw new InputError([problem(context.at(id), `--waive ${id} without ${by === undefined ? '--by' : '--reason'}`, 'who passes over it, and why: --by NAME --reason TEXT')]);
+        return { id, by, reason };
+      });
+      const plan = compilePlan({ ...readPlanInput(context.siteFile()), waivers });
       const kept = keepPlan(context.stateFolder(), plan);
       if (out !== undefined) writeFileSync(out, planJson(plan));
       if (policy !== undefined) {

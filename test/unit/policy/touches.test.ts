@@ -6,9 +6,9 @@ import { specFolder } from '../../../agent/operations/selinux.fcontext.ts';
 import { argumentsOf, patternsOf, type Node } from './example.ts';
 
 /** Arguments that choose no path, package or unit, as somebody has looked and seen. */
-const WITHOUT = ['host.identified', 'http.answered', 'lio.asserted', 'lio.saved', 'lvm.activated', 'openvswitch.answering', 'port.listening', 'repository.selected', 'selinux.boolean', 'ssh.reached'];
+const WITHOUT = ['address.fenced', 'host.identified', 'http.answered', 'lio.asserted', 'lio.saved', 'lvm.activated', 'openvswitch.answering', 'port.listening', 'repository.selected', 'selinux.boolean', 'ssh.reached', 'storage.identified'];
 /** Path arguments that only take something away from what the others choose, or must equal one of them. */
-const NARROWING: Record<string, string[]> = { 'backup.restored': ['protect[]', 'exclude[]', 'paths[]'], 'file.copied': ['consumer'], 'config.migrated': ['set[].file'] };
+const NARROWING: Record<string, string[]> = { 'backup.verified': ['paths[]', 'secret[]'], 'backup.restored': ['protect[]', 'exclude[]', 'paths[]'], 'file.copied': ['consumer'], 'config.migrated': ['set[].file'] };
 
 test('every operation says what it touches, or is on the list of those whose arguments choose nothing', () => {
   expect(catalogue.filter((one) => one.touches === undefined).map(({ name }) => name)).toEqual(WITHOUT);
