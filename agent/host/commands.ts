@@ -71,6 +71,7 @@ export const COMMANDS: readonly Form[] = [
   read(SYSTEMD, 'systemctl(1) of systemd 208: show, -p once a property', 'systemctl', 'show', ...SHOW, { many: NAME }),
   read(SYSTEMD, 'systemctl(1) of systemd 208: show, -p; org.freedesktop.systemd1: ExecMainStartTimestamp', 'systemctl', 'show', '-p', 'Id', '-p', 'ExecMainStartTimestamp', { many: NAME }),
   act(SYSTEMD, 'systemctl(1) of systemd 208', 'systemctl', /enable|disable|start|stop|restart|mask|unmask/, { many: NAME }),
+  act(SYSTEMD, 'systemctl(1) of systemd 208: reboot', 'systemctl', 'reboot'),
   act(SYSTEMD, 'systemctl(1) of systemd 208: daemon-reload', 'systemctl', 'daemon-reload'),
   act(SYSTEMD, 'systemd-notify(1) of systemd 208: --pid, VARIABLE=VALUE', 'systemd-notify', /--pid=[0-9]+/, { many: /READY=1|WATCHDOG=1/ }),
   // identity and sockets

@@ -19,6 +19,7 @@ import { fileCopied } from './file.copied.ts';
 import { fileOwned } from './file.owned.ts';
 import { firewallReplaced } from './firewall.replaced.ts';
 import { hostIdentified } from './host.identified.ts';
+import { hostRebooted } from './host.rebooted.ts';
 import { httpAnswered } from './http.answered.ts';
 import { identityCatalog } from './identity.catalog.ts';
 import { imageListed } from './image.listed.ts';
@@ -80,6 +81,7 @@ export const catalogue: readonly Operation[] = [
   fileOwned,
   firewallReplaced,
   hostIdentified,
+  hostRebooted,
   httpAnswered,
   identityCatalog,
   imageListed,

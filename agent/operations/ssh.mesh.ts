@@ -30,7 +30,7 @@ export const sshMesh = operation({
   summary: 'An account may log in to this host from others of its mesh, and knows them',
   args, timeoutS: 300, mayKill: true,
   describe: ({ user, hosts, shell }) => `Let ${user} (${shell}) log in from and to ${hosts.join(', ')} with the key of its home`,
-  touches: ({ home }) => ({ paths: [home] }),
+  touches: ({ home, shell }) => ({ paths: [home, shell] }),
   async check(probe, a) { return await look(probe, a); },
   async apply(host, a) {
     const { uid, gid, shell, texts } = await read(host, a);
