@@ -17,7 +17,7 @@ interface Facts {
   nova: { conductorUseLocal: boolean; networkManager: string }; cinder: { lvmBackends: object[] }; neutron: { corePlugin: string };
 }
 const place = { file: 'runbook.yaml', line: 1, column: 1 };
-const controller: SiteHost = { name: 'controller', role: 'controller', address: '10.77.0.1', port: 7443, fqdn: 'controller.example.test', captured: 'c.json' };
+const controller: SiteHost = { name: 'controller', role: 'controller', address: '10.77.0.1', port: 7443, fqdn: 'controller.example.test', interfaces: {}, captured: 'c.json' };
 
 function heldBy(change: (of: Facts) => void, host = controller, file = text): string[] {
   const captured = facts();

@@ -17,6 +17,6 @@ export const fixture = (path: string): string => readFileSync(join(root, 'test/f
 /** The runbook over a site text and the controller's captured facts, by default those of the fixtures. */
 export function planSite(siteText = fixture('site.yaml'), facts = fixture('captured/controller.json')): Plan {
   const site = parseSite('site.yaml', siteText);
-  const computes = site.hosts.filter(({ role }) => role === 'compute').map(({ name, fqdn, captured }) => [name, { file: captured ?? '', text: fixture('captured/compute1.json').replace('compute1.example.test', fqdn) }]);
+  const computes: [string, { file: string; text: string }][] = site.hosts.filter(({ role }) => role === 'compute').map(({ name, fqdn, captured }): [string, { file: string; text: string }] => [name, { file: captured ?? '', text: fixture('captured/compute1.json').replace('compute1.example.test', fqdn) }]);
   return compilePlan({ site, runbook: osp5ToOsp6(), captured: { controller: { file: './captured/controller.json', text: facts }, ...Object.fromEntries(computes) } });
 }
