@@ -84,7 +84,7 @@ export class Dispatcher {
       try {
         log = new RunLog(this.stateDir, id);
       } catch (error) {
-        if (error instanceof JournalCorrupt) throw new Refused(error.message);
+        if (error instanceof JournalCorrupt || error instanceof JournalFull) throw new Refused(error.message);
         throw error;
       }
       for (const other of this.#runs.values()) if (this.#isIdle(other)) this.#putAway(other);

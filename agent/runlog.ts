@@ -26,19 +26,23 @@ interface Finish { step: string; result: Result }
 const batchKey = (batch: string, mode: Mode): string => `${mode} ${batch}`;
 
 /**
- * Before a change (the intent with the state found, a process about to start) and before a result is sent, the line is
- * on disk. Those before it are then too: it is one file.
+ * Before a change (the intent with the state found, a process about to start) and with a result, the line is on disk
+ * when `record` returns. Those before it are then too: it is one file.
  */
 function mustSync(event: Event): boolean {
   return SYNCED.includes(event.kind) || (event.kind === 'checked' && !event.satisfied);
 }
 const SYNCED: EventKind['kind'][] = ['finished', 'spawned', 'stopped', 'armed', 'confirmed', 'reverting', 'witnessed'];
 
+/** Other lines wait so long for one of these, milliseconds, or until so many bytes of them wait; then they are put on disk together. */
+const UNSYNCED_MS = 100, UNSYNCED_BYTES = 1024 * 1024;
+
 /** Output kept of one step, characters; what is over goes uncounted into no journal. */
 const OUTPUT_LIMIT_CHARS = 256 * 1024;
 
 /**
- * One run on this host: its journal, an index of its commands, and the live events.
+ * One run on this host: its journal, an index of its commands, and the live events. An event is told to others only once its
+ * line is on disk: what a loss of power takes back, nobody has heard of.
  */
 export class RunLog {
   readonly run: string;
@@ -50,6 +54,11 @@ export class RunLog {
   #journal: Journal<Event>;
   #live = new EventEmitter();
   #outputChars = 0;
+  /** Written and perhaps not on disk, in order: the lines after `toldSeq`. */
+  #untold: Event[] = [];
+  #toldSeq: number;
+  #toldBytes: number;
+  #soon: NodeJS.Timeout | undefined;
   readonly #open = new Set<string>();
   readonly #failed = new Map<string, Finish>();
   readonly #ofStep = new Map<string, Trace[]>();
@@ -61,6 +70,9 @@ export class RunLog {
     this.#live.setMaxListeners(0);
     this.#journal = new Journal<Event>(RunLog.path(stateDir, run));
     for (const event of this.#journal.replayed) this.#index(event);
+    this.#toldSeq = this.#journal.length;
+    this.#toldBytes = this.#journal.sizeBytes;
+    if (this.#toldSeq > 0) this.#journal.sync(); // what an agent that was killed had written may be in memory only
     this.#journal.replayed.length = 0; // on disk and indexed: idle memory must not grow with every run there was
   }
 
@@ -73,7 +85,7 @@ export class RunLog {
   get span(): { beganMs: number; lastMs: number } { return { beganMs: this.#beganMs, lastMs: this.#lastMs }; }
   /** Whether somebody waits for its events. */
   get followed(): boolean { return this.#live.listenerCount('event') > 0; }
-  close(): void { this.#journal.close(); }
+  close(): void { clearTimeout(this.#soon); this.#journal.close(); }
 
   /** The first command of this batch that did not end well; what comes after it is skipped. */
   failedIn(batch: string, mode: Mode): Finish | undefined { return this.#failed.get(batchKey(batch, mode)); }
@@ -82,19 +94,42 @@ export class RunLog {
 
   get head(): string { return this.#journal.head; }
   get lastSeq(): number { return this.#journal.length; }
+  /** The last line that is known to be on disk, and that others may be told of. */
+  get toldSeq(): number { return this.#toldSeq; }
 
+  /** Throws JournalFull. */
   record(command: string, step: string, kind: EventKind): Event {
-    const event = asTold({ seq: this.#journal.length + 1, timeMs: Date.now(), run: this.run, command, step, ...this.#bounded(kind) });
-    this.#journal.append(event, mustSync(event));
+    const event = asTold({ seq: this.#journal.length + 1, timeMs: Date.now(), run: this.run, command, step, ...this.#bounded(kind) }), synced = mustSync(event);
+    this.#journal.append(event, synced);
     this.#index(event);
-    this.#live.emit('event', event);
+    this.#untold.push(event);
+    if (synced) this.#tell();
+    else if (this.#journal.sizeBytes - this.#toldBytes > UNSYNCED_BYTES) this.settle();
+    else this.#soon ??= setTimeout(() => { try { this.settle(); } catch (error) { this.halt(error as Error); } }, UNSYNCED_MS).unref(); // the next line throws as well, and ends the work
     return event;
   }
 
-  /** Some of the events from `fromSeq` on, output included, from the disk: one at least where there is one. */
-  stored(fromSeq: number): Event[] { return this.#journal.some(Math.max(1, fromSeq)); }
+  /** Puts every line on disk, and tells of those that were not. Throws JournalFull. */
+  settle(): void {
+    if (this.#toldSeq === this.lastSeq) return;
+    this.#journal.sync();
+    this.#tell();
+  }
 
-  /** Calls back with each new event until the returned function is called, or with the reason why there will be none for now. */
+  #tell(): void {
+    const events = this.#untold;
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    this.#untold = [];
+    this.#toldSeq = this.lastSeq;
+    this.#toldBytes = this.#journal.sizeBytes;
+    for (const event of events) this.#live.emit('event', event);
+  }
+
+  /** Some of the events from `fromSeq` on that may be told, output included, from the disk: one at least where there is one. */
+  stored(fromSeq: number): Event[] { return this.#journal.some(Math.max(1, fromSeq)).filter(({ seq }) => seq <= this.#toldSeq); }
+
+  /** Calls back with each event that is newly on disk until the returned function is called, or with the reason why there will be none for now. */
   follow(onEvent: (event: Event) => void, onHalt: (why: Error) => void = () => undefined): () => void {
     this.#live.on('event', onEvent).on('halt', onHalt);
     return () => { this.#live.off('event', onEvent).off('halt', onHalt); };

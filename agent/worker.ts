@@ -1,4 +1,5 @@
 import { StepError } from '../proto/errors.ts';
+import { JournalFull } from '../proto/journal.ts';
 import type { Window } from './confirm.ts';
 import type { Task, Worker } from './task.ts';
 import { ReadAhead } from './host/ahead.ts';
@@ -58,7 +59,13 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
     const host = openHost({ commandId: command.id, folder, laterFolders, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, begunBefore: earlier !== undefined, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; }, endProcesses: () => endMarked(command.id) };
     try {
-      return await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.changeBefore(command.step)?.found, window }, host, telling);
+      const outcome = await perform({ operation, args: parsed.data, mode: command.mode, earlier, revertTo: log.changeBefore(command.step)?.found, window }, host, telling);
+      await host.settle(); // a result that a loss of power takes back is none
+      return outcome;
+    } catch (error) {
+      // What it came to before it failed is part of what is told; why it failed matters more than why that is not on disk.
+      if (!(error instanceof JournalFull)) await host.settle().catch((late: unknown) => { emit({ kind: 'progress', text: (late as Error).message }); });
+      throw error;
     } finally {
       if (behind().length === 0) ahead.forget(); // the next batch looks for itself
     }

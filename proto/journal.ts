@@ -84,6 +84,8 @@ export class Journal<T> {
   #n: number;
   #head: string;
   #size: number;
+  /** A sync that failed may have lost what it was to save, and the next one would not say so: this journal takes no more lines. */
+  #unsafe: JournalFull | undefined;
   readonly #blocks: Block[];
 
   constructor(path: string) {
@@ -111,16 +113,18 @@ export class Journal<T> {
   /** Hash of the last line: the chain's head, fit to be recorded by the other side. */
   get head(): string { return this.#head; }
   get length(): number { return this.#n; }
+  get sizeBytes(): number { return this.#size; }
 
   append(record: T, sync: boolean): void {
     const { text, hash } = lineOf(this.#n + 1, this.#head, record);
     const bytes = Buffer.from(text);
+    if (this.#unsafe !== undefined) throw this.#unsafe;
     try {
       for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
-      if (sync) fdatasyncSync(this.#fd);
+      if (sync) this.sync();
     } catch (error) {
       ftruncateSync(this.#fd, this.#size);
-      throw new JournalFull(this.path, error as Error);
+      throw error instanceof JournalFull ? error : new JournalFull(this.path, error as Error);
     }
     noteBlock(this.#blocks, this.#n, this.#size);
     this.#n += 1;
@@ -146,7 +150,8 @@ export class Journal<T> {
 
   /** Puts on disk what was appended without. Throws JournalFull. */
   sync(): void {
-    try { fdatasyncSync(this.#fd); } catch (error) { throw new JournalFull(this.path, error as Error); }
+    if (this.#unsafe !== undefined) throw this.#unsafe;
+    try { fdatasyncSync(this.#fd); } catch (error) { throw this.#unsafe = new JournalFull(this.path, error as Error); }
   }
 
   /** Index of the last block that begins at or before this line, counted from 0. */

@@ -51,6 +51,8 @@ const MARIADB = 'mariadb 5.5.35', RABBITMQ = 'rabbitmq-server 3.3.5 (OSP 6)';
  * than RHEL 7 cannot hide a mistake.
  */
 export const COMMANDS: readonly Form[] = [
+  // what a command changed is put on disk (local.ts)
+  act(COREUTILS, 'sync(1) of coreutils 8.22: no file arguments before 8.24', 'sync'),
   // packages
   read(RPM, 'rpm(8) of rpm 4.11: -q, --qf', 'rpm', '-q', '--qf', /%\{[^\0]*/, { many: NAME }),
   read(RPM, 'rpm(8) of rpm 4.11: -qa, --qf', 'rpm', '-qa', '--qf', /%\{[^\0]*/),

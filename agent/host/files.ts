@@ -10,6 +10,12 @@ export const bytes = (path: string): Buffer => {
   return Buffer.from(path, 'latin1');
 };
 
+/** The folder that holds this name; `/a/` is the name `a`. */
+export function parent(path: string): string {
+  const name = path.replace(/(?<=.)\/+$/, '');
+  return name.slice(0, Math.max(1, name.lastIndexOf('/')));
+}
+
 const typeOf = (s: Stats): FileStat['type'] => (s.isFile() ? 'file' : s.isDirectory() ? 'directory' : s.isSymbolicLink() ? 'symlink' : 'other');
 const absent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
@@ -79,12 +85,11 @@ export async function own(path: string, { mode, uid, gid }: Ownership): Promise<
   try { await file.chmod(mode); } finally { await file.close(); }
 }
 
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(bytes(path), constants.O_RDONLY);
-  try { await folder.sync(); } finally { await folder.close(); }
+/** A file's content, owner and mode, or a folder's with the names in it. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(bytes(path), READ_FLAGS);
+  try { await file.sync(); } finally { await file.close(); }
 }
-
-const parent = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));
 
 /** Atomic: a reader sees the old file or the new one. Without ownership, the old file's is kept (0600 root for a new one). */
 export async function replaceFile(path: string, content: string, ownership: Ownership = {}): Promise<void> {
@@ -97,7 +102,7 @@ export async function replaceFile(path: string, content: string, ownership: Owne
     // By the open file, never by its name: who owns the folder may have put a link there meanwhile.
     await file.chown(ownership.uid ?? old?.uid ?? 0, ownership.gid ?? old?.gid ?? 0);
     await file.chmod(ownership.mode ?? old?.mode ?? 0o600);
-    await file.datasync();
+    await file.sync(); // its owner and mode as well
     await rename(bytes(temporary), bytes(path));
   } catch (error) {
     rmSync(bytes(temporary), { force: true });
@@ -105,10 +110,10 @@ export async function replaceFile(path: string, content: string, ownership: Owne
   } finally {
     await file.close();
   }
-  await syncFolder(parent(path));
+  await syncFile(parent(path));
 }
 
-/** One file, folder (itself, not what is in it) or link, with mode, owner and times. Sparse files stay sparse. */
+/** One file, folder (itself, not what is in it) or link, with mode, owner and times; a file is on disk then, its name perhaps not. Sparse files stay sparse. */
 export async function copyOne(from: string, to: string, ownership: Ownership = {}): Promise<void> {
   const s = lstatSync(bytes(from));
   if (s.isSymbolicLink()) symlinkSync(readlinkSync(bytes(from), 'buffer'), bytes(to));
@@ -117,6 +122,7 @@ export async function copyOne(from: string, to: string, ownership: Ownership = {
   else throw new StepError('precondition_failed', `${from} is neither a file, a folder nor a link; such are not copied`);
   await own(to, { mode: ownership.mode ?? s.mode & 0o7777, uid: ownership.uid ?? s.uid, gid: ownership.gid ?? s.gid });
   if (!s.isSymbolicLink()) await lutimes(bytes(to), s.atimeMs / 1000, s.mtimeMs / 1000);
+  if (s.isFile()) await syncFile(to);
 }
 
 async function copyContent(from: string, to: string, s: Stats): Promise<void> {
@@ -125,8 +131,6 @@ async function copyContent(from: string, to: string, s: Stats): Promise<void> {
   } else {
     await copySparse(from, to, s.size);
   }
-  const file = await open(bytes(to), constants.O_RDONLY);
-  try { await file.datasync(); } finally { await file.close(); }
 }
 
 async function copySparse(from: string, to: string, sizeBytes: number): Promise<void> {
@@ -148,11 +152,12 @@ async function copySparse(from: string, to: string, sizeBytes: number): Promise<
   }
 }
 
-/** A whole tree, links not followed. `to` must not exist. */
+/** A whole tree, links not followed, on disk when it returns but for its own name. `to` must not exist. */
 export async function copyTree(from: string, to: string): Promise<void> {
   await copyOne(from, to);
   const s = await statPath(from);
   if (s?.type !== 'directory') return;
   for (const name of await listFolder(from)) await copyTree(`${from}/${name}`, `${to}/${name}`);
   await own(to, { mode: s.mode, uid: s.uid, gid: s.gid });
+  await syncFile(to);
 }

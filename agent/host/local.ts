@@ -1,17 +1,17 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventKind } from '../../proto/events.ts';
-import { StepError } from '../../proto/errors.ts';
 import { tryAmqpLogin } from './amqp.ts';
-import { bytes, copyOne, copyTree, hashFile, listFolder, own, readText, replaceFile, statPath, syncFolder } from './files.ts';
+import { filesOf } from './changes.ts';
+import { hashFile, listFolder, readText, statPath } from './files.ts';
 import { admit } from './guard.ts';
-import { savedName, type Host, type Ran, type ReadTogether } from './host.ts';
+import type { Host, Ran, ReadTogether } from './host.ts';
 import { connects, digest, exchange, look } from './network.ts';
 import { runOutliving, runToEnd, type ProcessContext } from './process.ts';
 import type { Scrubber } from './scrub.ts';
 import { resolveSecret } from './secrets.ts';
 import { sessionEnd } from './session.ts';
+import { Unsettled } from './settle.ts';
 
 export interface StepContext {
   commandId: string;
@@ -32,10 +32,8 @@ export interface StepContext {
   readTogether?: ReadTogether;
 }
 
+const SYNC = ['sync'];
 const TEXT_LIMIT_BYTES = 16 * 1024 * 1024;
-const ABSENT = '.absent';
-/** A kept link counts, wherever it points. */
-const isThere = async (path: string): Promise<boolean> => await statPath(path) !== undefined;
 
 /** Name and number columns of /etc/passwd or /etc/group. */
 async function ids(path: string): Promise<[string, number][]> {
@@ -45,8 +43,15 @@ async function ids(path: string): Promise<[string, number][]> {
 const numberOf = async (path: string, name: string): Promise<number | undefined> => (await ids(path)).find(([n]) => n === name)?.[1];
 const nameOf = async (path: string, id: number): Promise<string | undefined> => (await ids(path)).find(([, n]) => n === id)?.[0];
 
+/** The machine, and what its step left to be put on disk. */
+export interface LocalHost extends Host {
+  /** Before the step's result is told: what it changed is on disk then, or, after a minute, is said to be in doubt. Throws StepError. */
+  settle(): Promise<void>;
+}
+
 /** The machine itself, for one step. */
-export function openHost(step: StepContext): Host {
+export function openHost(step: StepContext): LocalHost {
+  const unsettled = new Unsettled();
   const process: ProcessContext = {
     commandId: step.commandId,
     remainingMs: step.remainingMs,
@@ -62,8 +67,16 @@ export function openHost(step: StepContext): Host {
     },
   };
   const readFile = (path: string): Promise<string | undefined> => readText(path, TEXT_LIMIT_BYTES);
-  const saved = (path: string, folder: string = step.folder): string => join(folder, 'saved', savedName(path));
+  const settle = async (): Promise<void> => {
+    if (unsettled.isEmpty) return;
+    const syncAll = async (): Promise<Ran> => {
+      admit(SYNC, 'act');
+      return await runToEnd(SYNC, {}, { ...process, remainingMs: () => Infinity });
+    };
+    if (!await unsettled.settle(syncAll)) step.emit({ kind: 'progress', text: 'what this step changed may not be on disk yet: a file system does not answer' });
+  };
   return {
+    settle,
     ...(step.readTogether === undefined ? {} : { readTogether: step.readTogether }),
     ...(step.begunBefore === true ? { begunBefore: true } : {}),
     async read(argv, options = {}) {
@@ -72,6 +85,7 @@ export function openHost(step: StepContext): Host {
     },
     async act(argv, options = {}) {
       admit(argv, 'act');
+      unsettled.noteAll();
       return await (options.outlives === true ? runOutliving(argv, options, process) : runToEnd(argv, options, process));
     },
     readFile, stat: statPath, list: listFolder, sha256: hashFile, connects, http: look, send: exchange, digest, amqpLogin: tryAmqpLogin,
@@ -82,41 +96,7 @@ export function openHost(step: StepContext): Host {
       step.scrubber.add(value);
       return value;
     },
-    writeFile: replaceFile, copy: copyOne, setOwnership: own,
-    async makeDirectory(path, ownership = {}) {
-      await mkdir(bytes(path), { recursive: true });
-      await own(path, ownership);
-    },
-    async link(existing, path) { await link(bytes(existing), bytes(path)); },
-    async move(from, to) {
-      await rename(bytes(from), bytes(to));
-      await syncFolder(to.slice(0, Math.max(1, to.lastIndexOf('/'))));
-    },
-    async remove(path) { await rm(bytes(path), { recursive: true, force: true }); },
-    async save(path) {
-      const keep = saved(path);
-      if (await isThere(keep) || existsSync(keep + ABSENT)) return;
-      await mkdir(join(step.folder, 'saved'), { recursive: true, mode: 0o700 });
-      if (await statPath(path) === undefined) { writeFileSync(keep + ABSENT, ''); return; }
-      await rm(`${keep}.part`, { recursive: true, force: true });
-      await copyTree(path, `${keep}.part`);
-      await rename(`${keep}.part`, keep);
-    },
-    async restore(path) {
-      let keep = saved(path);
-      for (const folder of step.laterFolders ?? []) if (!await isThere(keep) && !existsSync(keep + ABSENT)) keep = saved(path, folder);
-      const kept = await isThere(keep);
-      if (!kept && !existsSync(keep + ABSENT)) throw new StepError('precondition_failed', `no copy of ${path} was kept by this step`);
-      const staged = `${path}.tandem-restore`;
-      await rm(bytes(staged), { recursive: true, force: true });
-      if (kept) await copyTree(keep, staged);
-      await rm(bytes(path), { recursive: true, force: true });
-      if (kept) await rename(bytes(staged), bytes(path));
-    },
-    async stepFolder() {
-      await mkdir(step.folder, { recursive: true, mode: 0o700 });
-      return step.folder;
-    },
+    ...filesOf(step, unsettled, settle),
     async noted(name) {
       const texts = await Promise.all([step.folder, ...step.laterFolders ?? []].map((folder) => readFile(join(folder, name))));
       return texts.filter((text) => text !== undefined);

@@ -26,7 +26,7 @@ function pump(call: Stream, log: RunLog, fromSeq: number, wanted: (event: Event)
     sent(event);
   };
   const catchUp = (): void => {
-    try { while (!blocked && next <= log.lastSeq) log.stored(next).forEach(pass); } catch (error) { unfollow(); call.emit('error', denial(error)); }
+    try { while (!blocked && next <= log.toldSeq) log.stored(next).forEach(pass); } catch (error) { unfollow(); call.emit('error', denial(error)); }
   };
   const unfollow = log.follow(pass, (why) => { unfollow(); call.emit('error', denial(why)); });
   catchUp();
@@ -53,12 +53,13 @@ export function execute({ gate, dispatcher, leases }: Work, call: ServerDuplexSt
         unfollow.push(pump(call, log, log.lastSeq + 1, (event) => mine.has(event.command) || event.kind === 'stopped', noteSent));
       }
       if (followed !== command.run) throw new Denied(status.INVALID_ARGUMENT, 'one stream carries the commands of one run');
+      const log = dispatcher.run(command.run), known = log.commands.get(command.id);
+      if (known !== undefined) log.settle(); // to this stream's pump these are no events of its own yet
       mine.add(command.id);
       open.add(command.id);
-      const known = dispatcher.known(command.run)?.commands.get(command.id);
       const trace = dispatcher.submit(command);
       // Accepted in an earlier stream: its events so far are sent again, then the live ones follow.
-      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.awaiting, trace.verified, trace.finished]) if (event !== undefined) { call.write({ event: eventToWire(event) }); noteSent(event); }
+      if (known !== undefined) for (const event of [trace.accepted, trace.checked, trace.awaiting, trace.verified, trace.finished]) if (event !== undefined && event.seq <= log.toldSeq) { call.write({ event: eventToWire(event) }); noteSent(event); }
     } catch (error) { fail(error); }
   };
   // Once a stream: its certificate cannot change. Nothing is read before.

@@ -31,7 +31,7 @@ export const SABOTAGES: Sabotage[] = [
   },
   {
     name: 'no fdatasync',
-    changes: [{ file: 'proto/journal.ts', line: 'if (sync) fdatasyncSync(this.#fd);', by: '' }],
+    changes: [{ file: 'proto/journal.ts', line: 'try { fdatasyncSync(this.#fd); } catch', by: 'try { /* nothing */ } catch' }],
     kinds: ['power lost'], finds: ['lost result', 'contradiction', 'effect nobody told'],
   },
 ];

@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { RunLog } from '../../../agent/runlog.ts';
+import type { Event, EventKind } from '../../../proto/events.ts';
+import { JournalFull } from '../../../proto/journal.ts';
+
+const disk = vi.hoisted(() => ({ syncs: 0, fails: false }));
+vi.mock('node:fs', async (original) => ({
+  ...await original<Record<string, unknown>>(),
+  fdatasyncSync() { if (disk.fails) throw Object.assign(new Error('i/o error'), { code: 'EIO' }); disk.syncs += 1; },
+}));
+
+/** An event is told only once its line is on disk: seen by counting fdatasync, with the clock played. */
+let state: string, log: RunLog, told: number[];
+const progress: EventKind = { kind: 'progress', text: 'x' }, finished: EventKind = { kind: 'finished', result: 'changed', code: '', reason: '', failure: null, durationMs: 1 };
+const record = (kind: EventKind): Event => log.record('c', 'A1', kind);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  state = mkdtempSync(join(tmpdir(), 'tandem-runlog-'));
+  log = new RunLog(state, 'r1');
+  told = [];
+  log.follow(({ seq }) => told.push(seq));
+  Object.assign(disk, { syncs: 0, fails: false });
+});
+afterEach(() => { vi.useRealTimers(); rmSync(state, { recursive: true }); });
+
+test('lines that are not synced one by one are told together, within 100 ms, after one sync', () => {
+  for (let n = 0; n < 50; n += 1) record(progress);
+  vi.advanceTimersByTime(99);
+  expect([told, log.toldSeq, disk.syncs, log.stored(1)]).toEqual([[], 0, 0, []]);
+  vi.advanceTimersByTime(1);
+  expect([told.length, log.toldSeq, disk.syncs, log.stored(1).length]).toEqual([50, 50, 1, 50]);
+  vi.advanceTimersByTime(10_000);
+  expect(disk.syncs, 'nothing new, nothing to sync').toBe(1);
+});
+
+test('a result is told at once, with all before it, in order', () => {
+  record(progress);
+  record(progress);
+  record(finished);
+  expect([told, log.toldSeq, disk.syncs]).toEqual([[1, 2, 3], 3, 1]);
+  vi.advanceTimersByTime(1000);
+  expect(disk.syncs).toBe(1);
+});
+
+test('so much is told that what waits does not grow: a sync for each megabyte', () => {
+  for (let n = 0; n < 100; n += 1) record({ kind: 'progress', text: 'x'.repeat(100_000) });
+  expect(log.lastSeq - log.toldSeq).toBeLessThan(11);
+  expect(disk.syncs).toBeGreaterThan(5);
+  expect(disk.syncs).toBeLessThan(12);
+});
+
+test('what an agent that was killed had written is put on disk before anybody is told of it', () => {
+  record(progress);
+  log.close();
+  disk.syncs = 0;
+  log = new RunLog(state, 'r1');
+  expect([disk.syncs, log.toldSeq]).toEqual([1, 1]);
+});
+
+test('a disk that fails: nobody is told, who listens hears why, and no line is taken any more', () => {
+  const why: Error[] = [];
+  log.follow(() => undefined, (error) => why.push(error));
+  record(progress);
+  disk.fails = true;
+  vi.advanceTimersByTime(100);
+  expect([told, why.map(({ message }) => message)]).toEqual([[], [expect.stringContaining('i/o error')]]);
+  disk.fails = false; // the kernel forgets, the journal does not: what was lost then stays lost
+  expect(() => record(finished)).toThrow(JournalFull);
+  expect(told).toEqual([]);
+});
