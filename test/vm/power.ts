@@ -58,7 +58,10 @@ export async function startPowerHost(id: string): Promise<PowerHost> {
     async begin(args, port) {
       const before = port === undefined ? '' : await fence(), started = site.begin(...args);
       if (port === undefined) return started;
-      await until('the coordinator holds the host', async () => await fence() !== before);
+      await until('the coordinator holds the host', async () => {
+        if (started.child.exitCode !== null) throw new Error(`tandem ${args.join(' ')} ended\n${started.printed()}`);
+        return await fence() !== before;
+      }, 300_000);
       await sh(`systemd-run -q socat TCP-LISTEN:${String(port)},fork,reuseaddr /dev/null`);
       return started;
     },
