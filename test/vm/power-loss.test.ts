@@ -17,6 +17,7 @@ const anew = async (): Promise<void> => { await host.sh('set -e; : >/mnt/effects
 beforeAll(async () => {
   host = await startPowerHost(id);
   await anew();
+  await host.answers();
 });
 afterAll(() => host.site.down());
 
@@ -31,7 +32,7 @@ test.each<[string, string[], string, Event['kind'], number?]>([
 });
 
 test('then the run comes to its end, with every effect made once', async () => {
-  const { code, stdout } = await host.site.tandem('resume', 'power');
+  const { code, stdout } = await (await host.begin(['resume', 'power'])).ended;
   expect(code, stdout).toBe(0);
   expect(resultsOf(await host.site.report('power'), 'one')).toEqual({ G1: 'unchanged', P1: 'changed', G2: 'unchanged', E1: 'changed', P2: 'changed', G3: 'unchanged', O1: 'changed', P3: 'changed', I1: 'changed', P4: 'changed' });
   expect((await host.sh("cut -d' ' -f1,2 /mnt/effects")).split('\n')).toEqual(['installed first', 'installed second', 'installed third', 'installed fourth']);
@@ -44,6 +45,7 @@ test('the trial tried itself: with fsync and fdatasync off under the agent it fi
   await host.sh(`set -e; mkdir -p /etc/systemd/system/tandem-agent.service.d
     printf '[Service]\\nExecStart=\\nExecStart=/srv/without-sync /opt/tandem/bin/tandem agent serve --listen \${TANDEM_LISTEN}\\n' >/etc/systemd/system/tandem-agent.service.d/without-sync.conf
     systemctl daemon-reload; systemctl restart tandem-agent; sync`);
+  await host.answers();
   await host.cutAt('sabotage', 'P1', 'finished', await host.begin(['run', '--run-id', 'sabotage'], 1));
   expect(await host.losses('sabotage')).toContainEqual(expect.stringMatching(/finished of P1, was told and is not in the host's journal/));
   expect(await host.site.tandem('resume', 'sabotage')).toMatchObject({ code: 3, stderr: expect.stringMatching(/is not the one this run knows|no longer has them/) as string });
