@@ -2,13 +2,14 @@
 import sys
 
 import api
+import apis
 import migrations
 import refusals
 import syncs
 from server import Server
 from tap import finish
 
-PARTS = {'migrations': migrations.run, 'refusals': refusals.run, 'syncs': syncs.run, 'api': api.run}
+PARTS = {'migrations': migrations.run, 'refusals': refusals.run, 'syncs': syncs.run, 'api': api.run, 'apis': apis.run}
 
 
 def main(names):
