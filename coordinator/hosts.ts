@@ -2,6 +2,7 @@ import { commandId, type Command } from '../proto/command.ts';
 import type { Event, Finished, Json, Mode } from '../proto/events.ts';
 import { catchUp } from './catch-up.ts';
 import { confirmAnew, confirmWithinS } from './confirm.ts';
+import type { Ask } from './gatekeeper.ts';
 import { Leases } from './leases.ts';
 import { AgentRefused, type Identity, type Link } from './link.ts';
 import type { Plan, PlanStep } from './plan-format.ts';
@@ -14,8 +15,16 @@ export interface RunSettings {
   mode: Mode;
   /** The checkpoint that a revert goes back to. */
   to?: string;
+  /** Go no further than the stage that carries this checkpoint. */
+  until?: string;
+  /** The hosts that are to be worked on; all where it is not given. */
+  only?: readonly string[];
   /** Name written into the lease and the journal. */
   by: string;
+  /** Name in the certificate: who a person's word is recorded under. */
+  subject: string;
+  /** Asks whoever sits there before a gated step; without it the host waits there. */
+  ask?: Ask;
   /** Signs this side's chain heads. */
   own: Identity;
   /** Seconds for which a broken link is dialled again before its host counts as unreachable. */
@@ -53,6 +62,8 @@ export function coordinatorSecrets(args: Json): string[] {
 export class Hosts {
   readonly settings: RunSettings;
   readonly #plan: Plan;
+  /** Those of the plan that this attempt works on. */
+  readonly #names: readonly string[];
   readonly #links: Map<string, Link>;
   readonly #store: RunWriter;
   readonly #watcher: HostWatcher;
@@ -70,12 +81,13 @@ export class Hosts {
   constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: HostWatcher, records: readonly RunRecord[]) {
     this.settings = settings;
     this.#plan = plan;
+    this.#names = plan.hosts.map(({ name }) => name).filter((name) => settings.only?.includes(name) !== false);
     this.#links = links;
     this.#store = store;
     this.#watcher = watcher;
     this.#records = records;
     this.#witness = new Witness(settings.run, settings.own, store, records);
-    this.#leases = new Leases(settings, plan.hosts.map(({ name }) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
+    this.#leases = new Leases(settings, this.#names.map((name) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
   }
 
   get detached(): boolean { return this.#detached; }
@@ -90,12 +102,12 @@ export class Hosts {
   async hold(work: (records: readonly RunRecord[]) => Promise<{ code: number; reason: string }>): Promise<number> {
     await this.#prove();
     await this.#leases.take();
-    const { run, mode, by, to } = this.settings;
+    const { run, mode, by, to, until, only } = this.settings;
     let records = this.#records;
     try {
       if (records.length > 0) records = await this.#catchUp();
       this.#attempt = 1 + records.reduce((highest, record) => Math.max(highest, attemptOf(record)), 0);
-      this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt: this.#attempt, by, ...(to === undefined ? {} : { to }) });
+      this.#store.append({ type: 'begun', timeMs: Date.now(), run, planDigest: this.#plan.digest, mode, attempt: this.#attempt, by, ...(to === undefined ? {} : { to }), ...(until === undefined ? {} : { until }), ...(only === undefined ? {} : { only: [...only] }) });
     } catch (error) {
       await this.#leases.release().catch(() => undefined); // nothing of this attempt was sent
       throw this.#detached ? new Detached('detached') : error;
@@ -112,13 +124,13 @@ export class Hosts {
     await Promise.all(this.#confirming);
     await this.#leases.release(end.code === EXIT.unreachable ? 0 : this.settings.patienceS); // there it was waited for already
     this.#store.append({ type: 'ended', timeMs: Date.now(), exitCode: end.code, reason: end.reason });
-    await this.witness(this.#plan.hosts.map(({ name }) => name));
+    await this.witness(this.#names);
     return end.code;
   }
 
   /** Every agent answers, is the host that the plan means, and has the catalogue the plan was made with. */
   async #prove(): Promise<void> {
-    await Promise.all(this.#plan.hosts.map(async ({ name }) => {
+    await Promise.all(this.#names.map(async (name) => {
       const answer = await this.link(name).call('ListOperations', {});
       if (answer['catalogueDigest'] !== this.#plan.catalogueDigest) {
         throw new AgentRefused(name, 'FAILED_PRECONDITION', `agent ${String(answer['agentVersion'])} has another catalogue than this plan was made with; install this version there, then plan again`);
@@ -129,7 +141,7 @@ export class Hosts {
   /** What the hosts did that is not on record is put there, once each host has ended what it holds. Resolves with the whole record. Throws Unreachable, AgentRefused. */
   async #catchUp(): Promise<RunRecord[]> {
     const all = [...this.#records];
-    await Promise.all(this.#plan.hosts.map(async ({ name }) => {
+    await Promise.all(this.#names.map(async (name) => {
       await catchUp(name, this.link(name), this.settings, this.#records, (event) => { all.push({ type: 'event', host: name, event }); this.#hear(name, event); });
     }));
     return all;
@@ -194,6 +206,8 @@ export class Hosts {
     this.#detached = true;
     for (const link of this.#links.values()) link.close();
   }
+
+  record(record: RunRecord): void { this.#store.append(record); }
 
   note(host: string, text: string): void {
     this.#store.append({ type: 'note', timeMs: Date.now(), host, text });

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
+import { approveCommand } from './commands/approve.ts';
 import { auditCommand } from './commands/audit.ts';
 import { captureScriptCommand } from './commands/capture-script.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -32,7 +33,7 @@ import { RunInHand } from './store/runstore.ts';
 /** In the order in which a site needs them. */
 const COMMANDS = [
   initCommand, captureScriptCommand, pkiCommand, enrolCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
-  resumeCommand, resolveCommand, revertCommand, stopCommand, statusCommand, reportCommand, auditCommand, runsCommand, opCommand,
+  resumeCommand, approveCommand, resolveCommand, revertCommand, stopCommand, statusCommand, reportCommand, auditCommand, runsCommand, opCommand,
 ];
 
 /** `tandem ...` save `tandem agent ...`: resolves with the exit code (coordinator/run.ts, EXIT). */

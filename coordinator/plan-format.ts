@@ -8,6 +8,7 @@ export interface PlanStep {
   /** Rows of the procedure that this step carries: its own and those it names. */
   rows: string[];
   title: string;
+  /** Empty: nothing is sent to an agent, a person's word is the step. */
   operation: string;
   args: Json;
   sentence: string;
@@ -19,7 +20,13 @@ export interface PlanStep {
   reverts: boolean;
   /** Keys (`id@host`) of steps that must have succeeded before. */
   needs: string[];
+  /** Keys of steps of other hosts that the procedure's hard edges put before this one. */
+  after?: string[];
   human?: string;
+  /** Why a person's word is wanted before this step starts (docs/decisions/0014-gates.md). */
+  gate?: string;
+  /** Once an earlier run has ended all these keys well, a new one leaves this step out, and says why. */
+  spent?: { after: string[]; why: string };
   /** Set when the plan itself decides that nothing is done here, with the reason. */
   skip?: { reason: string };
 }

@@ -67,16 +67,36 @@ function findCycle(steps: Step[]): Step[] | undefined {
  * host by printed order, otherwise in an earlier stage. A row that no planned step carries constrains nothing yet.
  */
 export function checkEdges(edges: readonly { from: string; to: string; place: Place }[], placed: readonly Placed[]): Problem[] {
+  const carrying = new Map<string, (Placed & { position: number })[]>();
+  for (const [position, item] of placed.entries()) for (const row of item.planned.rows) carrying.set(row, [...carrying.get(row) ?? [], { ...item, position }]);
   return edges.flatMap(({ from, to, place }) => {
-    const carrying = (row: string) => placed.map((item, position) => ({ ...item, position })).filter((item) => item.planned.rows.includes(row));
-    const all = carrying(from);
-    for (const second of carrying(to)) {
+    const all = carrying.get(from) ?? [];
+    for (const second of carrying.get(to) ?? []) {
       const firsts = all.filter((first) => together(first, second));
       const here = firsts.filter((first) => first.host === second.host);
+      // On its own host a step follows the printed order anyway; what it waits for elsewhere must stand in the plan.
+      if (here.length === 0 && firsts.length > 0) second.planned.after = [...new Set([...second.planned.after ?? [], ...firsts.map((first) => stepKey(first.planned.id, first.host))])];
       const wrong = here.length > 0 ? here.find((first) => first.position > second.position) : firsts.find((first) => first.order >= second.order);
       if (wrong === undefined) continue;
       return [problem(place, `edge ${from} -> ${to} broken: ${stepKey(second.planned.id, second.host)} comes before ${stepKey(wrong.planned.id, wrong.host)}`, `${from} before ${to}`)];
     }
     return [];
   });
+}
+
+/** `spentAfter` as the keys that must have ended well in an earlier run: those of the same host where it has one, else all. */
+export function checkSpent(runbook: Runbook, placed: readonly Placed[]): Problem[] {
+  const steps = runbook.stages.flatMap((stage) => stage.steps), ids = steps.map((step) => step.id);
+  const problems = steps.flatMap((step) => {
+    if (step.spentAfter !== undefined && !ids.includes(step.spentAfter)) return [problem(step.at(['spentAfter']), `unknown step "${step.spentAfter}"`, oneOf(ids), nearest(step.spentAfter, ids))];
+    if ((step.spentAfter === undefined) === (step.spentWhy === undefined)) return [];
+    const there = step.spentAfter === undefined ? 'spentWhy' : 'spentAfter';
+    return [problem(step.at([there], 'key'), `only ${there}`, 'spentAfter and spentWhy, or none of them')];
+  });
+  for (const { planned, step, host } of placed) {
+    if (step.spentAfter === undefined || step.spentWhy === undefined) continue;
+    const targets = placed.filter((other) => other.step.id === step.spentAfter && other.planned.skip === undefined), here = targets.filter((other) => other.host === host);
+    planned.spent = { after: (here.length > 0 ? here : targets).map((other) => stepKey(other.planned.id, other.host)), why: step.spentWhy };
+  }
+  return problems;
 }

@@ -5,6 +5,7 @@ import { evaluate, type Fault } from './expression.ts';
 import { check } from './input/check.ts';
 import { nearest, oneOf, problem, type Problem } from './input/problem.ts';
 import type { PlanStep } from './plan-format.ts';
+import { rowOf } from './procedure.ts';
 import type { Step } from './runbook.ts';
 import type { SiteHost } from './site.ts';
 import { fill, type Roots, scalarStart } from './values.ts';
@@ -19,11 +20,13 @@ export function compileStep(step: Step, host: SiteHost, given: Roots, operations
     if ('fault' in made) return { steps: [], problems: [faultProblem(step, ['let', name], made.fault, host)] };
     roots[name] = made.value;
   }
+  if (step.operation === undefined) return compileWord(step, about === undefined ? step.id : suffixed(step.id, hostPart(about.name)), host, roots);
   const operation = operations.find((entry) => entry.name === step.operation);
   if (operation === undefined) {
     const names = operations.map((entry) => entry.name);
     return { steps: [], problems: [problem(step.at(['operation']), `unknown operation "${step.operation}"`, oneOf(names), nearest(step.operation, names))] };
   }
+  if (step.human !== undefined && operation.apply !== undefined) return { steps: [], problems: [problem(step.at(['human'], 'key'), `\`human\` with ${operation.name}, which changes something`, 'an operation that only looks; or `gate`, where a person approves what it does')] };
   // A step that one host takes about another is one of several of its kind there: its id says which.
   const id = about === undefined ? step.id : suffixed(step.id, hostPart(about.name));
   if (step.each === undefined) return compileOne(step, id, host, roots, operation);
@@ -35,6 +38,20 @@ export function compileStep(step: Step, host: SiteHost, given: Roots, operations
   const each = elements.map((element, index) => compileOne(step, ids[index] as string, host, { ...roots, each: element }, operation));
   return { steps: each.flatMap((one) => one.steps), problems: each.flatMap((one) => one.problems) };
 }
+
+/** A step without an operation: a person's word. */
+function compileWord(step: Step, id: string, host: SiteHost, roots: Roots): Compiled {
+  if (step.human === undefined) return { steps: [], problems: [problem(step.at(['id']), `step ${step.id} without an operation`, 'an operation, or `human`: what a person approves')] };
+  const idle = (['each', 'timeoutS'] as const).filter((key) => step[key] !== undefined);
+  if (idle.length > 0) return { steps: [], problems: idle.map((key) => problem(step.at([key], 'key'), `\`${key}\` without an operation`, 'an operation, or none of it')) };
+  const decided = step.when === undefined ? { value: true } : evaluate(step.when, roots, 'boolean');
+  if ('fault' in decided) return { steps: [], problems: [faultProblem(step, ['when'], decided.fault, host)] };
+  const { human, ...planned } = { ...base(step, id, WORD), args: {}, sentence: step.human };
+  const gate = [human, ...step.gate === undefined ? [] : [step.gate]].join('; ');
+  return { steps: [{ ...planned, gate, ...decided.value === false ? { skip: { reason: step.why ?? `${step.when ?? ''} is false` } } : {} }], problems: [] };
+}
+
+const WORD: Pick<Operation, 'name' | 'timeoutS' | 'mayKill' | 'apply' | 'revert'> = { name: '', timeoutS: 1, mayKill: true };
 
 function compileOne(step: Step, id: string, host: SiteHost, roots: Roots, operation: Operation): Compiled {
   let skip: string | undefined;
@@ -62,19 +79,16 @@ function argsOf(step: Step, host: SiteHost, roots: Roots): { value: unknown; pro
   return { ...filled, problems: filled.problems.map((p) => problem(p, p.found, `${p.expected} (host ${host.name})`, p.nearest)) };
 }
 
-function base(step: Step, id: string, operation: Operation): Omit<PlanStep, 'args' | 'sentence'> {
+function base(step: Step, id: string, operation: typeof WORD): Omit<PlanStep, 'args' | 'sentence'> {
   return {
     id, rows: [...new Set([rowOf(id), ...step.rows])], title: step.title, operation: operation.name,
     timeoutS: step.timeoutS ?? operation.timeoutS, mayKill: operation.mayKill,
     changes: operation.apply !== undefined, reverts: operation.revert !== undefined,
-    needs: step.needs, ...(step.human === undefined ? {} : { human: step.human }),
+    needs: step.needs, ...(step.human === undefined ? {} : { human: step.human }), ...(step.gate === undefined ? {} : { gate: step.gate }),
   };
 }
 
 const skipped = (step: Step, id: string, operation: Operation, reason: string): PlanStep => ({ ...base(step, id, operation), args: {}, sentence: step.title, skip: { reason } });
-
-/** The procedure's row that a step id names: C16.user is part of row C16. */
-export const rowOf = (id: string): string => id.split('.')[0] as string;
 
 function faultProblem(step: Step, key: string[], fault: Fault, host: SiteHost): Problem {
   const node = step.source.node([...step.path, ...key]);

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { isWord } from './gates.ts';
 import type { Plan, PlanStep } from './plan-format.ts';
 
 /** The plan for people: every step, host and sentence, what is decided already, what cannot be undone, where a person comes first. */
@@ -24,7 +25,9 @@ export function notes(step: PlanStep): string[] {
   return [
     ...(step.rows.length > 1 ? [`carries ${step.rows.slice(1).join(', ')} too`] : []),
     ...(step.human === undefined ? [] : [`a person first: ${step.human}`]),
-    ...(step.changes ? [] : ['only looks']),
+    ...(step.gate === undefined ? [] : [isWord(step) ? 'waits for a word' : `waits for a word: ${step.gate}`]),
+    ...(step.spent === undefined ? [] : [`left out by a new run once ${step.spent.after.join(', ')} is done: ${step.spent.why}`]),
+    ...(step.changes || isWord(step) ? [] : ['only looks']),
     ...(step.changes && !step.reverts ? ['cannot be undone'] : []),
     ...(step.changes && !step.mayKill ? ['is never cut short'] : []),
   ];
@@ -48,5 +51,5 @@ function summary(plan: Plan): string {
   const done = steps.filter((step) => step.skip === undefined);
   const count = (test: (step: PlanStep) => boolean) => done.filter(test).length;
   return `${done.length} steps on ${plan.hosts.length} hosts, ${steps.length - done.length} more skipped; `
-    + `${count((s) => s.changes && !s.reverts)} cannot be undone, ${count((s) => s.human !== undefined)} need a person first.`;
+    + `${count((s) => s.changes && !s.reverts)} cannot be undone, ${count((s) => s.human !== undefined)} need a person first${count((s) => s.gate !== undefined) === 0 ? '' : `, ${count((s) => s.gate !== undefined)} a person's word`}.`;
 }

@@ -1,7 +1,6 @@
 import { Hosts, type RunSettings } from './hosts.ts';
 import { AgentRefused, Unreachable, type Link } from './link.ts';
 import { stepKey, type Plan, type PlanStage, type PlanStep } from './plan-format.ts';
-import { START } from './runbook.ts';
 import type { RunWatcher } from './run.ts';
 import { standingOf, type Standing } from './standing.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
@@ -9,9 +8,6 @@ import { EXIT } from './verdict.ts';
 
 /** A step of one host that was changed, or begun, and has not been undone. */
 export interface Changed { stage: PlanStage; host: string; step: PlanStep }
-
-/** The checkpoints of a plan, in order, each with the index of the first stage after it. */
-export const checkpoints = (plan: Plan): Map<string, number> => new Map([[START, 0], ...plan.stages.flatMap(({ checkpoint }, at) => (checkpoint === undefined ? [] : [[checkpoint, at] as const]))]);
 
 /** What would have to be undone, the last first; what of it cannot be; and why the checkpoint is out of reach, if it is. */
 export function wayBack(plan: Plan, to: number, standings: ReadonlyMap<string, Standing>): { undo: Changed[]; left: Changed[]; barred: string | undefined } {

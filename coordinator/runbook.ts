@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { secretRef } from '../agent/operations/catalogue.ts';
 import { RUN_ID, STEP_ID } from '../proto/command.ts';
+import { START } from './checkpoints.ts';
 import { type Inhibitor, readInhibitors } from './inhibitors.ts';
 import { check, checkSource } from './input/check.ts';
 import { parseYaml, type Path, type Source } from './input/document.ts';
 import { InputError, nearest, oneOf, type Place, problem, type Problem } from './input/problem.ts';
+import { checkProcedure, procedureSchema, type Procedure, rowId } from './procedure.ts';
 import { NAME } from './site.ts';
 import { writtenSteps } from './template.ts';
 import type { Roots } from './values.ts';
@@ -12,7 +14,6 @@ import type { Roots } from './values.ts';
 const name = z.string().regex(NAME, { error: 'a name of small letters, digits, "-" and "_"' });
 const sentence = z.string().min(1).max(300);
 const stepId = z.string().regex(STEP_ID, { error: 'a row id such as C2 or C16.user' });
-const rowId = z.string().regex(/^[A-Z][0-9]{1,3}[a-z]?$/, { error: 'a row id such as C2 or C10b' });
 const share = { error: 'a number of hosts, or a percentage such as "10%"' };
 const inFolder = z.string().regex(/^(?!.*(^|\/)\.\.?(\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*\.yaml$/, { error: 'the path of a .yaml file inside the runbook folder' });
 
@@ -34,19 +35,23 @@ const headSchema = z.strictObject({
   phases: z.array(inFolder).min(1),
   inhibitors: inFolder.optional().describe('The file with what of the captured facts holds a plan back'),
   edges: z.array(z.tuple([rowId, rowId], { error: 'a pair of row ids such as [C2, C3]' })).default([]),
+  procedure: procedureSchema.optional().describe('Every row of the procedure, so that one that no step carries is seen'),
 });
 
 const stepSchema = z.strictObject({
   id: stepId,
   title: sentence,
-  operation: z.string(),
+  operation: z.string().optional().describe('Without one the step is a person\'s word alone, and `human` says on what'),
   with: z.record(z.string(), z.unknown()).default({}),
   let: z.record(name, z.string()).default({}).describe('Names for values that CEL expressions make of the facts; `each`, `when` and `with` may use them'),
   each: z.string().optional().describe('CEL expression that gives a list: one step for each element, which is called `each`'),
   when: z.string().optional().describe('CEL expression, decided when the plan is made'),
   why: sentence.optional().describe('Shown as the reason where `when` is false or `each` is empty'),
   needs: z.array(stepId).default([]),
-  human: sentence.optional().describe('What a person does first; the operation then checks the facts'),
+  human: sentence.optional().describe('What a person does first; the operation then checks the facts. Without an operation: what a person approves'),
+  gate: sentence.optional().describe('Why a person must approve this step before it starts'),
+  spentAfter: stepId.optional().describe('Once an earlier run has ended that step well, a new one leaves this step out'),
+  spentWhy: sentence.optional().describe('Why this step has no purpose any more then'),
   timeoutS: z.int().min(1).max(86400).optional(),
   rows: z.array(rowId).default([]).describe('Further rows of the procedure that this step carries'),
 });
@@ -81,14 +86,12 @@ export interface Runbook {
   data: Record<string, unknown>;
   stages: Stage[];
   inhibitors: Inhibitor[];
+  procedure: Procedure | undefined;
   edges: { from: string; to: string; place: Place }[];
   /** Every file of the runbook that was read, for its digest. */
   files: { path: string; text: string }[];
   source: Source;
 }
-
-/** The checkpoint that every plan has: before its first stage. */
-export const START = 'start';
 
 /** Gives the text of a file of the runbook folder, or undefined where there is none. */
 export type ReadFile = (path: string) => string | undefined;
@@ -126,10 +129,10 @@ export function loadRunbook(folder: string, read: ReadFile): Runbook {
   const data = Object.fromEntries(Object.entries(head.data).map(([key, path]) => [key, gather(() => open(path, source.place(['data', key])).value)]));
   const stages = head.phases.flatMap((path, index) => gather(() => phaseStages(open(path, source.place(['phases', index])), data, open)) ?? []);
   const inhibitors = head.inhibitors === undefined ? [] : gather(() => readInhibitors(open(head.inhibitors ?? '', source.place(['inhibitors'])))) ?? [];
-  problems.push(...repeated(stages), ...repeatedCheckpoints(stages));
+  problems.push(...repeated(stages), ...repeatedCheckpoints(stages), ...checkProcedure(head.procedure, source, stages));
   if (problems.length > 0) throw new InputError(problems);
   const edges = head.edges.map(([from, to], index) => ({ from, to, place: source.place(['edges', index]) }));
-  return { name: head.name, title: head.title, variables: head.variables, roles: head.roles, data, stages, inhibitors, edges, files, source };
+  return { name: head.name, title: head.title, variables: head.variables, roles: head.roles, data, stages, inhibitors, edges, procedure: head.procedure, files, source };
 }
 
 function phaseStages(source: Source, data: Roots, open: (path: string, from: Place) => Source): Stage[] {

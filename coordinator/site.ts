@@ -29,6 +29,7 @@ const siteSchema = z.strictObject({
   coordinator: z.strictObject({ address: address.describe('The coordinator as the hosts see it; every firewall must admit it') }),
   hosts: z.record(z.string().regex(HOST_NAME, { error: 'a host name of small letters, digits and "-"' }), hostSchema),
   variables: z.record(z.string(), z.unknown()).default({}),
+  gates: z.array(z.string()).default([]).describe('Rows or step ids before which a person must approve, besides those of the runbook'),
 });
 
 export type SiteHost = z.infer<typeof hostSchema> & { name: string };
@@ -39,6 +40,7 @@ export interface Site {
   coordinator: { address: string };
   hosts: SiteHost[];
   variables: Record<string, unknown>;
+  gates: string[];
   source: Source;
 }
 
@@ -49,7 +51,7 @@ export function parseSite(file: string, text: string): Site {
   const hosts = Object.entries(parsed.hosts).map(([name, host]) => ({ ...host, name }));
   const problems = [...twice(source, hosts), ...(hosts.length === 0 ? [problem(source.place(['hosts'], 'value'), 'no hosts', 'at least one host')] : [])];
   if (problems.length > 0) throw new InputError(problems);
-  return { name: parsed.site, runbook: parsed.runbook, pki: parsed.pki, coordinator: parsed.coordinator, hosts, variables: parsed.variables, source };
+  return { name: parsed.site, runbook: parsed.runbook, pki: parsed.pki, coordinator: parsed.coordinator, hosts, variables: parsed.variables, gates: parsed.gates, source };
 }
 
 /** Two entries for one machine would be steered as two: same address and port, same full name, same captured facts. */

@@ -18,7 +18,7 @@ const templateSchema = z.strictObject({
 });
 
 /** The parts of a step that must be known before any plan is made; the rest is filled in for each host. */
-const NAMED = ['id', 'title', 'why', 'human', 'rows', 'needs'];
+const NAMED = ['id', 'title', 'why', 'human', 'gate', 'spentAfter', 'spentWhy', 'rows', 'needs'];
 
 /** The steps of a stage with each `template:` entry replaced by the steps of that file, in its place. */
 export function writtenSteps(source: Source, path: Path, entries: readonly unknown[], data: Roots, open: (path: string, from: Place) => Source): { steps: Written[]; problems: Problem[] } {

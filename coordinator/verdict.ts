@@ -26,21 +26,28 @@ export class HostEnds {
   /** Hosts on which a look of the dry run failed; it goes on there all the same. */
   readonly #failedLooks = new Set<string>();
 
-  get size(): number { return this.#bad.size; }
-  has(host: string): boolean { return this.#bad.has(host); }
+  /** Hosts that wait for a person, or for another host that does; where, in words. */
+  readonly #waits = new Map<string, string>();
+
+  get failed(): number { return this.#bad.size; }
+  hasFailed(host: string): boolean { return this.#bad.has(host); }
+  has(host: string): boolean { return this.#bad.has(host) || this.#waits.has(host); }
+  wait(host: string, where: string): void { this.#waits.set(host, where); }
   note(host: string, end: BadEnd): void { this.#bad.set(host, end); }
   noteResults(host: string, results: readonly Finished[]): void { this.#bad.set(host, endOf(results)); }
   noteLook(host: string): void { this.#failedLooks.add(host); }
 
-  verdict(stopReason: string | undefined): { code: number; reason: string } {
+  /** `asked`: what the run was told to end at, in words; nothing where it was to do all. */
+  verdict(stopReason: string | undefined, asked: readonly string[] = []): { code: number; reason: string } {
     const ends = new Map([...this.#bad, ...[...this.#failedLooks].map((host) => [host, 'failed'] as const)]);
-    const bad = [...ends].map(([host, why]) => `${host} ${why}`).join(', '), kinds = [...ends.values()];
+    const bad = [...ends, ...this.#waits].map(([host, why]) => `${host} ${why}`).join(', '), kinds = [...ends.values()];
     if (kinds.includes('cut off')) return { code: EXIT.rollBackFailed, reason: bad };
     if (stopReason !== undefined) return { code: EXIT.interrupted, reason: `stopped: ${stopReason}${bad === '' ? '' : ` (${bad})`}` };
     if (kinds.includes('failed')) return { code: EXIT.failed, reason: bad };
     if (kinds.includes('rolled back')) return { code: EXIT.rolledBack, reason: bad };
     if (kinds.includes('unknown')) return { code: EXIT.waiting, reason: bad };
     if (kinds.includes('unreachable')) return { code: EXIT.unreachable, reason: bad };
-    return { code: EXIT.done, reason: '' };
+    if (this.#waits.size > 0) return { code: EXIT.waiting, reason: bad };
+    return { code: EXIT.done, reason: asked.join(', ') };
   }
 }

@@ -85,12 +85,13 @@ function planFindings({ file }: FileOf<string>, plan: Plan | undefined, records:
   const steps = new Map<string, PlanStep>(plan.stages.flatMap(({ hosts }) => hosts.flatMap((on) => on.steps.map((step) => [`${step.id}@${on.host}`, step] as const))));
   for (const { where, planDigest } of records.begun) if (planDigest !== plan.digest) broken(file, `the plan is not the one that was begun (${where})`);
   if (records.begun.length === 0) broken(file, 'no run of this plan was begun');
-  for (const [host, told] of records.events) for (const { where, event } of told) {
+  for (const [host, told] of records.events) for (const { where, n, event } of told) {
     if (event.kind !== 'accepted') continue;
     const { step, mode, attempt, operation, args } = event, planned = steps.get(`${step}@${host}`);
     if (event.command !== commandId({ run, planDigest: plan.digest, step, host, mode, attempt })) broken(where, `the command of step ${step} was made for another plan, run, host or attempt`);
     else if (planned === undefined) broken(where, `step ${step} is not in the plan for ${host}`);
     else if (planned.operation !== operation || canonical(planned.args) !== canonical(args)) broken(where, `step ${step} was sent with other arguments than the plan has`);
+    else if (mode === 'apply' && planned.gate !== undefined && !records.approvals.some((word) => word.step === step && word.host === host && word.n < n)) broken(where, `step ${step} was sent to ${host}, and no approval is on record before it, which the plan asks for`);
   }
   return findings;
 }

@@ -1,10 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { GENESIS } from '../../proto/journal.ts';
 import { account } from '../account.ts';
+import { askPerson } from '../ask.ts';
+import { checkpoints, START } from '../checkpoints.ts';
 import type { Context } from '../context.ts';
 import { changedSince, readSite } from '../input/files.ts';
 import { checkSecrets, readSecret } from '../input/secrets.ts';
-import { InputError, problem } from '../input/problem.ts';
+import { InputError, nearest, oneOf, problem, type Problem } from '../input/problem.ts';
 import { Detached, type RunSettings } from '../hosts.ts';
 import type { Link } from '../link.ts';
 import type { Plan } from '../plan-format.ts';
@@ -19,6 +21,7 @@ import { openLocalStore } from '../store/local.ts';
 import type { RunRecord, RunStore, RunWriter } from '../store/runstore.ts';
 import { newestPlan, readPlan } from '../store/plans.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
+import type { PartOptions } from './run-options.ts';
 
 export interface RunOptions { runId?: string; patience: number; takeOver?: true; json?: true }
 
@@ -41,7 +44,7 @@ export function planToCarryOut(context: Context, file: string | undefined): Plan
 }
 
 /** Carries a plan out as a new run, or only looks, with live progress, Ctrl-C and the report at the end. Sets the exit code. */
-export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, ...options }: RunOptions): Promise<void> {
+export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, ...options }: RunOptions & PartOptions): Promise<void> {
   const run = runId ?? newRunId(Date.now());
   const store = openLocalStore(context.stateFolder());
   if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, `another --run-id, or: tandem resume ${run}`)]);
@@ -61,7 +64,7 @@ export interface InHand { plan: Plan; records: readonly RunRecord[]; writer: Run
  * One attempt of a run, new or kept: no second coordinator beside it, certificate and secrets checked first, the report at the end. `take` is
  * called once nobody else can write the run's journal: what was read before may be old. Sets the exit code.
  */
-export async function conduct(context: Context, run: string, take: () => InHand, mode: RunSettings['mode'], { patience, takeOver, json, to }: Omit<RunOptions, 'runId'> & { to?: string },
+export async function conduct(context: Context, run: string, take: () => InHand, mode: RunSettings['mode'], { patience, takeOver, json, to, until, hosts }: Omit<RunOptions, 'runId'> & PartOptions & { to?: string },
   make: (settings: RunSettings, links: Map<string, Link>, inHand: InHand, progress: Progress) => Conducted): Promise<void> {
   const own = credentials(context, readSite(context.siteFile()), OPERATOR), store = openLocalStore(context.stateFolder());
   const alone = await store.hold(run);
@@ -70,9 +73,14 @@ export async function conduct(context: Context, run: string, take: () => InHand,
     const inHand = take();
     ({ plan } = inHand);
     checkSecrets(context.siteFile(), plan);
-    const code = await withLinks(inHand.plan.hosts, own, async (links) => {
+    checkPart(context, plan, until, hosts);
+    const code = await withLinks(plan.hosts.filter(({ name }) => hosts?.includes(name) !== false), own, async (links) => {
       const progress = watchRun(inHand.plan, mode, json === true ? process.stderr : process.stdout);
-      const settings: RunSettings = { run, mode, ...(to === undefined ? {} : { to }), by: account(), own, patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference) };
+      const settings: RunSettings = {
+        run, mode, ...(to === undefined ? {} : { to }), ...(until === undefined ? {} : { until }), ...(hosts === undefined ? {} : { only: hosts }), by: account(), subject: own.holder.name, own,
+        ...(json === true || !process.stdin.isTTY || !process.stdout.isTTY ? {} : { ask: async (question, letGo) => await progress.aside(async () => await askPerson(question, { input: process.stdin, output: process.stdout }, account(), letGo)) }),
+        patienceS: patience, takeOver: takeOver === true, readSecret: (reference) => readSecret(context.siteFile(), reference),
+      };
       const conducted = make(settings, links, inHand, progress);
       const release = onInterrupt(context, conducted, run);
       try { return await conducted.carryOut(); } catch (error) {
@@ -92,6 +100,15 @@ export async function conduct(context: Context, run: string, take: () => InHand,
   if (kept === undefined) return;
   const report = reportOf(run, plan, kept.records);
   context.say(json === true ? reportJson(report).trimEnd() : `\n${reportText(report)}`);
+}
+
+/** Checkpoint and hosts are the plan's. Throws InputError. */
+function checkPart(context: Context, plan: Plan, until: string | undefined, hosts: readonly string[] | undefined): void {
+  const known = [...checkpoints(plan).keys()].filter((name) => name !== START), names = plan.hosts.map(({ name }) => name), problems: Problem[] = [];
+  if (until !== undefined && !known.includes(until)) problems.push(problem(context.at(until), `no checkpoint "${until}" in the plan`, known.length === 0 ? 'one of the plan, which has none' : oneOf(known), nearest(until, known)));
+  if (hosts?.length === 0) problems.push(problem(context.at('--hosts'), 'no host', oneOf(names)));
+  for (const host of hosts ?? []) if (!names.includes(host)) problems.push(problem(context.at(hosts?.length === 1 ? host : '--hosts'), `no host "${host}" in the plan`, oneOf(names), nearest(host, names)));
+  if (problems.length > 0) throw new InputError(problems);
 }
 
 /** A run that is kept from its first record on: what never began leaves nothing. */

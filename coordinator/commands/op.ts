@@ -9,7 +9,7 @@ import { digestOf, type Plan } from '../plan-format.ts';
 import type { SiteHost } from '../site.ts';
 import { carryOut, type RunOptions } from './carry-out.ts';
 import { hostsNamed } from './links.ts';
-import { withRunOptions } from './run.ts';
+import { withRunOptions } from './run-options.ts';
 
 interface Options extends RunOptions { host: string[]; check?: true }
 

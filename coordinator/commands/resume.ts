@@ -2,6 +2,7 @@ import { Argument, Command } from 'commander';
 import type { Context } from '../context.ts';
 import { account } from '../account.ts';
 import { readSite } from '../input/files.ts';
+import { isWhole } from '../report/model.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
 import { releaseDone } from '../leases.ts';
 import { reportJson } from '../report/json.ts';
@@ -11,24 +12,24 @@ import { openLocalStore } from '../store/local.ts';
 import { EXIT } from '../verdict.ts';
 import { conduct, type InHand, type RunOptions } from './carry-out.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
-import { withAttemptOptions } from './run.ts';
+import { withAttemptOptions, withPartOptions, type PartOptions } from './run-options.ts';
 import { runToGoOnWith, type Kept } from './stored-run.ts';
 
 /** Goes on with a run that began: what is done stays done, what was begun is found out, what is left is carried out. */
-async function goOn(context: Context, run: string, take: () => InHand, options: Omit<RunOptions, 'runId'>): Promise<void> {
+export async function goOn(context: Context, run: string, take: () => InHand, options: Omit<RunOptions, 'runId'> & PartOptions): Promise<void> {
   await conduct(context, run, take, 'apply', options, (settings, links, { plan, records, writer }, progress) => {
     context.tell(`Going on with run ${run}; Ctrl-C lets each host finish the step in hand and stops.`);
     return new Run(plan, settings, links, writer, progress, records);
   });
 }
 
-interface Resume extends RunOptions { forward?: true }
+interface Resume extends RunOptions, PartOptions { forward?: true }
 
 export function resumeCommand(context: Context): Command {
-  return withAttemptOptions(new Command('resume').description('Go on with a run after a crash, a lost host, a stop or a failure that was mended: from the journals of the hosts, which know what was done.')
-    .argument('[run]', 'run id (default: the latest run)'))
+  return withPartOptions(withAttemptOptions(new Command('resume').description('Go on with a run after a crash, a lost host, a stop or a failure that was mended: from the journals of the hosts, which know what was done.')
+    .argument('[run]', 'run id (default: the latest run)')))
     .option('--forward', 'after a revert that did not get to its checkpoint: carry out again what it undid')
-    .addHelpText('after', '\nExamples:\n  tandem resume\n  tandem resume 20261124-114603-k3f --take-over\n\nExit codes: as tandem run.')
+    .addHelpText('after', '\nExamples:\n  tandem resume\n  tandem resume 20261124-114603-k3f --take-over\n  tandem resume --hosts compute2\n\nExit codes: as tandem run.')
     .action(async (id: string | undefined, { forward, ...options }: Resume) => {
       const { run } = runToGoOnWith(context, id);
       const take = (): InHand => {
@@ -37,7 +38,7 @@ export function resumeCommand(context: Context): Command {
         return inHand(context, kept);
       };
       const { report, plan } = runToGoOnWith(context, run);
-      if (report.exitCode === 0) { await letGo(context, run, plan, options); return; }
+      if (isWhole(report)) { await letGo(context, run, plan, options); return; }
       await goOn(context, run, take, options);
     });
 }
@@ -54,10 +55,10 @@ async function letGo(context: Context, run: string, { hosts }: Kept['plan'], { j
   context.say(json === true ? reportJson(runToGoOnWith(context, run).report).trimEnd() : `Run ${run} is done: nothing is left to go on with.`);
 }
 
-const inHand = (context: Context, { run, plan, records }: Kept): InHand => ({ plan, records, writer: openLocalStore(context.stateFolder()).open(run) });
+export const inHand = (context: Context, { run, plan, records }: Kept): InHand => ({ plan, records, writer: openLocalStore(context.stateFolder()).open(run) });
 
 /** Going forward is not what a person wants whose way back was cut short. */
-function refuseHalfWayBack(context: Context, { run, records, report: { mode, exitCode } }: Kept): void {
+export function refuseHalfWayBack(context: Context, { run, records, report: { mode, exitCode } }: Kept): void {
   if (mode !== 'revert' || exitCode === EXIT.rolledBack) return;
   const begun = records.findLast((record) => record.type === 'begun'), to = begun?.type === 'begun' ? begun.to ?? 'CHECKPOINT' : 'CHECKPOINT';
   throw new InputError([problem(context.at(run), `run ${run}, which was on its way back to checkpoint "${to}" and did not get there`, `tandem revert ${run} --to ${to}, which goes on with that; or --forward, which carries out again what was undone`)]);

@@ -2,11 +2,12 @@ import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
 import { stepKey } from '../plan-format.ts';
-import { checkpoints, Reversal, wayBack, type Changed } from '../reversal.ts';
+import { checkpoints } from '../checkpoints.ts';
+import { Reversal, wayBack, type Changed } from '../reversal.ts';
 import { standingOf } from '../standing.ts';
 import { openLocalStore } from '../store/local.ts';
 import { conduct, type InHand, type RunOptions } from './carry-out.ts';
-import { withAttemptOptions } from './run.ts';
+import { withAttemptOptions } from './run-options.ts';
 import { runToGoOnWith } from './stored-run.ts';
 
 interface Options extends RunOptions { to: string; dryRun?: true }

@@ -1,4 +1,5 @@
 import type { Event, Finished } from '../../proto/events.ts';
+import { awaitsPerson } from '../gates.ts';
 import type { Plan, PlanStep } from '../plan-format.ts';
 import { oneLine } from '../printable.ts';
 import type { RunReport } from '../report/schema.ts';
@@ -10,7 +11,8 @@ type Differences = Extract<Event, { kind: 'checked' }>['differences'];
 /** One line for a step that finished; where it failed, or is a dry run's finding, what is known of it below. */
 export function finishedLines(host: string, step: PlanStep | undefined, finished: Finished, differences: Differences, mode: RunReport['mode']): string[] {
   const time = finished.result === 'skipped' ? '' : ` (${durationText(finished.durationMs)})`;
-  const head = `${host} ${oneLine(finished.step)} ${styledResult(finished.result, mode)}  ${step?.sentence ?? ''}${time}`;
+  const result = awaitsPerson(step, finished) && mode === 'apply' ? 'waiting' : finished.result;
+  const head = `${host} ${oneLine(finished.step)} ${styledResult(result, mode)}  ${step?.sentence ?? ''}${time}`;
   if (finished.result === 'changed' || finished.result === 'unchanged') return [head];
   return [head, ...detailLines({ ...finished, skippedBy: finished.result === 'skipped' ? 'run' : null, differences }).map((line) => `    ${line}`)];
 }

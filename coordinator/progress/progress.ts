@@ -7,7 +7,11 @@ import type { RunReport } from '../report/schema.ts';
 import { durationText } from '../report/words.ts';
 import { finishedLines, stepsByKey } from './lines.ts';
 
-export interface Progress extends RunWatcher { end(): void }
+export interface Progress extends RunWatcher {
+  /** Keeps the terminal free for a question: what happens meanwhile is shown afterwards. */
+  aside<T>(ask: () => Promise<T>): Promise<T>;
+  end(): void;
+}
 
 /** `queue` holds the steps sent and not finished, the one in hand first. */
 interface HostState { done: number; of: number; queue: string[]; text: string; sinceMs: number }
@@ -34,14 +38,16 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
   const differences = new Map<string, Extract<Event, { kind: 'checked' }>['differences']>();
   const live = out.isTTY && out.columns > 0 ? createLogUpdate(out) : undefined;
   const width = Math.max(...plan.hosts.map(({ name }) => name.length));
+  let heldBack: string[] | undefined;
   const draw = (): void => {
-    live?.([...hosts.entries()].map(([name, { done, of, queue: [step], text, sinceMs }]) => {
+    if (heldBack === undefined) live?.([...hosts.entries()].map(([name, { done, of, queue: [step], text, sinceMs }]) => {
       const doing = step === undefined ? 'idle' : `${step} ${text === '' ? steps.get(`${step}@${name}`)?.sentence ?? '' : text} (${durationText(nowMs() - sinceMs)})`;
       return `${name.padEnd(width)}  ${done}/${of}  ${doing}`.slice(0, Math.max(20, out.columns - 1));
     }).join('\n'));
   };
   const print = (lines: string[]): void => {
-    if (live === undefined) out.write(`${lines.join('\n')}\n`);
+    if (heldBack !== undefined) heldBack.push(...lines);
+    else if (live === undefined) out.write(`${lines.join('\n')}\n`);
     else { live.persist(lines.join('\n')); draw(); }
   };
   const ticking = live === undefined ? undefined : setInterval(draw, 500);
@@ -61,6 +67,15 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
       Object.assign(state, { done: state.done + 1, queue: state.queue.filter((id) => id !== event.step), text: '', sinceMs: nowMs() });
       print(finishedLines(host, steps.get(`${event.step}@${host}`), event, differences.get(event.command) ?? [], mode));
       differences.delete(event.command);
+    },
+    async aside(ask) {
+      live?.clear();
+      heldBack = [];
+      try { return await ask(); } finally {
+        const lines = heldBack;
+        heldBack = undefined;
+        if (lines.length > 0) print(lines);
+      }
     },
     end() {
       clearInterval(ticking);

@@ -19,7 +19,7 @@ export function reportJunit(report: RunReport): string {
       const one = suite.testCase().className(`${host}.${step.phase}.${step.stage}`).name(`${step.id} ${step.sentence}`).time(seconds(step.durationMs));
       const details = clean(detailLines(step).join('\n'));
       // A dry run that cannot tell yet has found no fault.
-      if (step.result === 'skipped' || step.resolved !== null || (report.mode === 'check' && step.result === 'unknown')) one.skipped().standardOutput(details);
+      if (step.result === 'skipped' || (step.result === 'waiting' && report.endedMs !== null) || step.resolved !== null || (report.mode === 'check' && step.result === 'unknown')) one.skipped().standardOutput(details);
       else if (step.result === 'failed') one.failure(clean(step.reason), step.code).standardError(details);
       else if (step.result in MESSAGES) one.error(clean(`${MESSAGES[step.result] as string}: ${step.reason}`), step.result);
       else if (details !== '') one.standardOutput(details);

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { RESULTS } from '../../proto/events.ts';
 
 const ms = z.int().describe('Milliseconds since 1970-01-01T00:00:00Z');
-const result = z.enum([...RESULTS, 'waiting']).describe('`waiting`: the run goes on; `unknown`: nobody can tell which side of the change the host is on');
+const result = z.enum([...RESULTS, 'waiting']).describe('`waiting`: the run goes on, or a person must act or approve first; `unknown`: nobody can tell which side of the change the host is on');
 const counts = z.partialRecord(result, z.int().min(1)).describe('Steps by result; results that no step has are left out');
 
 const stepSchema = z.strictObject({
@@ -24,6 +24,8 @@ const stepSchema = z.strictObject({
   durationMs: z.int().min(0),
   changes: z.boolean().describe('false: an assertion, which only looks'),
   canBeUndone: z.boolean(),
+  gate: z.string().nullable().describe('Why a person must approve the step before it starts'),
+  approved: z.strictObject({ by: z.string(), subject: z.string().describe('Name in the certificate under which it was said'), reason: z.string(), timeMs: ms }).nullable().describe('The word that was given'),
   resolved: z.strictObject({ answer: z.enum(['done', 'not-done']), by: z.string(), subject: z.string().describe('Name in the certificate under which it was said'), reason: z.string() }).nullable().describe('What a person said of a result that nobody can tell'),
 });
 const hostSchema = z.strictObject({ host: z.string(), role: z.string(), counts, notes: z.array(z.string()), steps: z.array(stepSchema) });
@@ -38,6 +40,8 @@ export const reportSchema = z.strictObject({
   planDigest: z.string(),
   mode: z.enum(['check', 'apply', 'revert']).describe('`check`: a dry run, nothing was changed; `revert`: the last attempt went back to a checkpoint'),
   to: z.string().nullable().describe('For `revert`: the checkpoint that it goes back to'),
+  until: z.string().nullable().describe('The checkpoint that the last attempt was to go no further than'),
+  only: z.array(z.string()).nullable().describe('The hosts that the last attempt was to work on; null for all'),
   attempt: z.int().min(1),
   by: z.string(),
   beganMs: ms,

@@ -46,13 +46,14 @@ function stepLines(step: StepReport, mode: RunReport['mode'], width: number, bef
 const MOST_DIFFERENCES = 8;
 
 /** What stands below a step: its differences, or why it was not done, or all that is known of a failure. */
-export function detailLines(step: Pick<StepReport, 'result' | 'skippedBy' | 'reason' | 'differences' | 'failure' | 'code'> & Partial<Pick<StepReport, 'resolved'>>): string[] {
+export function detailLines(step: Pick<StepReport, 'result' | 'skippedBy' | 'reason' | 'differences' | 'failure' | 'code'> & Partial<Pick<StepReport, 'resolved' | 'approved'>>): string[] {
   const shown = ['changed', 'would_change', 'failed'].includes(step.result) ? step.differences : [];
   const lines = shown.slice(0, MOST_DIFFERENCES).map(({ what, found, wanted }) => `${what}: ${found} -> ${wanted}`);
   if (shown.length > MOST_DIFFERENCES) lines.push(`and ${shown.length - MOST_DIFFERENCES} more (--format json shows them all)`);
   const before = step.skippedBy === 'plan' ? 'by the plan: ' : step.code === '' ? '' : `${step.code}: `;
   if (step.reason !== '') lines.push(...(before + step.reason).split('\n'));
-  const { failure, resolved } = step;
+  const { failure, resolved, approved } = step;
+  if (approved !== undefined && approved !== null) lines.push(`approved by ${approved.by} (certificate of ${approved.subject}), ${clock(approved.timeMs)}: ${approved.reason}`);
   if (resolved !== undefined && resolved !== null) lines.push(`taken as ${resolved.answer}, said ${resolved.by} (certificate of ${resolved.subject}): ${resolved.reason}`);
   if (failure === null) return lines.map(oneLine);
   if (failure.argv.length > 0) lines.push(`command: ${failure.argv.map(quoted).join(' ')}`, `ended by ${failure.signal === '' ? `exit code ${failure.exitCode}` : `signal ${failure.signal}`}`);

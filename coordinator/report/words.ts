@@ -28,7 +28,7 @@ export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'e
   const reason = oneLine(said);
   switch (exitCode) {
     case null: return 'not ended';
-    case 0: return mode === 'check' ? 'dry run done, nothing was changed' : 'done';
+    case 0: return mode === 'check' ? 'dry run done, nothing was changed' : reason === '' ? 'done' : `done as far as was asked (${reason})`;
     case 3: return `failed (${reason})`;
     case 5: return `a host could not be reached (${reason})`;
     case 6: return mode === 'revert' ? `rolled back (${reason})` : `undone by the hosts themselves (${reason})`;
@@ -40,11 +40,12 @@ export function verdictText({ exitCode, reason: said, mode }: Pick<RunReport, 'e
 }
 
 /** What to do next, one sentence a line. */
-export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'to' | 'run' | 'runbook' | 'hosts'>): string[] {
+export function nextSteps(report: Pick<RunReport, 'exitCode' | 'mode' | 'to' | 'run' | 'runbook' | 'hosts' | 'until' | 'only'>): string[] {
   const { exitCode, mode, run, runbook } = report;
   if (mode === 'revert') return nextOnTheWayBack(report);
   if (exitCode === null) return [`tandem status ${run} asks the hosts how far they are; tandem stop ${run} lets each finish its step and go no further.`, ...mode === 'check' ? [] : [`Where its coordinator has gone: tandem resume ${run} goes on with it.`]];
   if (runbook === 'op' && exitCode !== 8) return exitCode !== 0 ? ['Mend the cause named above, then the same command again.'] : mode === 'check' ? ['The same command without --check does it.'] : [];
+  if (exitCode === 0 && mode === 'apply' && (report.until !== null || report.only !== null)) return [`tandem resume ${run} goes on with what is left (--until CHECKPOINT, --hosts NAMES: with a part of it).`];
   if (exitCode === 0) return [mode === 'check' ? 'tandem run carries the plan out.' : `tandem report ${run} --format junit --out FILE keeps this for others; tandem health shows the hosts.`];
   const again = mode === 'check' ? 'tandem check' : `tandem resume ${run}`, rest = mode === 'check' ? '' : ' What is done stays as it is.';
   if (exitCode === 5) return [`Make the host reachable (tandem hosts shows which is not), then: ${again}.${rest}`];
@@ -67,11 +68,16 @@ function nextOnTheWayBack({ exitCode, run, to }: Pick<RunReport, 'exitCode' | 'r
 
 /** What a person must say before the run can go on, and how to find it out. */
 function questions({ run, hosts }: Pick<RunReport, 'run' | 'hosts'>): string[] {
+  const waiting = hosts.flatMap(({ host, steps }) => steps.filter(({ result }) => result === 'waiting').map((step) => ({ host, ...step })));
+  const gates = waiting.filter(({ gate, reason }) => gate !== null && reason.startsWith('waits for approval')), acts = waiting.filter((step) => !gates.includes(step) && step.reason !== '');
+  const unknown = hosts.some(({ steps }) => steps.some(({ result }) => result === 'unknown'));
   return [
+    ...gates.map(({ id, host }) => `tandem approve ${run} ${id} --by NAME --reason TEXT${gates.some((other) => other.id === id && other.host !== host) ? ` --host ${host}` : ''} lets ${host} go on.`),
+    ...acts.map(({ id, host, reason }) => `${id} on ${host} ${oneLine(reason)}. Then: tandem resume ${run}`),
     ...hosts.flatMap(({ host, steps }) => steps.filter(({ result, resolved }) => result === 'unknown' && resolved === null).flatMap(({ id, sentence, failure }) => [
       `Is this so on ${host}: ${oneLine(sentence)}? A look could not tell${failure === null || failure.argv.length === 0 ? '' : ` (it failed at: ${oneLine(failure.argv.join(' '))})`}; look there yourself.`,
       `Then: tandem resolve ${run} ${id} done|not-done --host ${host} --by NAME --reason TEXT`,
     ])),
-    `When a look can tell again (say, once the service it asks is back): tandem resume ${run}`,
+    ...!unknown ? gates.length + acts.length > 0 ? [] : [`tandem resume ${run} goes on, with the hosts that the notes name.`] : [`When a look can tell again (say, once the service it asks is back): tandem resume ${run}`],
   ];
 }

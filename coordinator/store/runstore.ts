@@ -3,7 +3,7 @@ import type { SignedHead } from '../../proto/heads.ts';
 
 /** What a run's journal holds on the coordinator's side, in order. Times are milliseconds since the epoch. */
 export type RunRecord =
-  | { type: 'begun'; timeMs: number; run: string; planDigest: string; mode: Mode; attempt: number; by: string; /** The checkpoint that a revert goes back to. */ to?: string }
+  | { type: 'begun'; timeMs: number; run: string; planDigest: string; mode: Mode; attempt: number; by: string; /** The checkpoint that a revert goes back to. */ to?: string; /** The checkpoint that it goes no further than. */ until?: string; /** The hosts that it works on, where not on all. */ only?: string[] }
   | { type: 'event'; host: string; event: Event }
   /** A host could not be worked with, or the run as a whole was halted: why, in words. */
   | { type: 'note'; timeMs: number; host: string; text: string }
@@ -11,6 +11,8 @@ export type RunRecord =
   | { type: 'witness'; timeMs: number; host: string; head: SignedHead }
   /** A person's word on a step whose result nobody can tell; `subject` is the name in the certificate it was given under. */
   | { type: 'resolved'; timeMs: number; host: string; step: string; command: string; answer: 'done' | 'not-done'; by: string; subject: string; reason: string }
+  /** A person's word that a gated step may start; on this host, in this run. */
+  | { type: 'approved'; timeMs: number; host: string; step: string; by: string; subject: string; reason: string }
   | { type: 'ended'; timeMs: number; exitCode: number; reason: string };
 
 export interface StoredRun { run: string; plan: string; records: RunRecord[] }

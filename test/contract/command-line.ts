@@ -15,7 +15,7 @@ export interface SiteHere {
   folder: string;
   tandem(...argv: string[]): Promise<Ran>;
   /** Writes plan.json with these steps for host h1; `with` overrides parts of the plan. */
-  plan(steps: { id: string; args: Json; operation?: string }[], overrides?: Partial<Plan>): void;
+  plan(steps: ({ id: string; args: Json; operation?: string } & Pick<PlanStep, 'gate' | 'human' | 'spent' | 'skip'>)[], overrides?: Partial<Plan>): void;
   pki(role: 'operator' | 'observer', identity: Identity): void;
   remove(): void;
 }
@@ -40,7 +40,7 @@ export function siteHere(port: number): SiteHere {
       } finally { spies.forEach((spy) => { spy.mockRestore(); }); }
     },
     plan(steps, overrides = {}) {
-      const planned = steps.map(({ id, args, operation = 'line.added' }): PlanStep => ({ id, rows: [id], title: `Step ${id}`, operation, args, sentence: `line of ${id} is there`, timeoutS: 5, mayKill: true, changes: true, reverts: true, needs: [] }));
+      const planned = steps.map(({ id, args, operation = 'line.added', ...more }): PlanStep => ({ id, rows: [id], title: `Step ${id}`, operation, args, sentence: `line of ${id} is there`, timeoutS: 5, mayKill: true, changes: true, reverts: true, needs: [], ...more }));
       const content: Omit<Plan, 'digest'> = {
         format: 1, site: 'lab', runbook: { name: 'tiny', title: 'Tiny', digest: '' }, catalogueDigest: 'catalogue', inputs: [],
         hosts: [{ name: 'h1', role: 'controller', address: '127.0.0.1', port, fqdn: 'h1.example.test' }],

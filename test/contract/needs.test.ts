@@ -31,7 +31,7 @@ test('a step whose need on another host failed is not started, nor is what follo
   };
   const records: RunRecord[] = [];
   const links = new Map(agents.map((agent, at) => [`h${String(at + 1)}`, agent.link()]));
-  const settings = { run: 'r1', mode: 'apply' as const, by: 'ann', own: agents[0].identity('operator'), patienceS: 1, takeOver: false, readSecret: () => '' };
+  const settings = { run: 'r1', mode: 'apply' as const, by: 'ann', subject: 'ops', own: agents[0].identity('operator'), patienceS: 1, takeOver: false, readSecret: () => '' };
   const run = new Run(plan, settings, links, { append: (record) => { records.push(record); }, head: () => ({ n: 0, hash: '' }), close: () => undefined }, { onStage: () => undefined, onEvent: () => undefined, onNote: () => undefined });
   try {
     expect(await run.carryOut()).toBe(EXIT.failed);

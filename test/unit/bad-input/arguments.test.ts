@@ -6,7 +6,7 @@ import { catalogue } from '../../../agent/operations/catalogue.ts';
 import { oneOf } from '../../../coordinator/input/problem.ts';
 import { main } from '../../../coordinator/main.ts';
 
-const ALL = 'one of init, capture-script, pki, enrol, hosts, health, facts, plan, check, run, resume, resolve, ... (20 in all)';
+const ALL = 'one of init, capture-script, pki, enrol, hosts, health, facts, plan, check, run, resume, approve, ... (21 in all)';
 
 /** Each command line has one mistake; what is printed, to the letter, and the column under which the mark stands. */
 const CASES: Record<string, [string[], string]> = {

@@ -39,7 +39,7 @@ const CASES: Record<string, string[]> = {
   'unknown-name': ['runbook/phase.yaml:17:48: found unknown name "regoin" in vars, expected one of region, workers, token (host controller); did you mean "region"?'],
   'unknown-operation': ['runbook/phase.yaml:10:20: found unknown operation "file.fileld", expected file.filled; did you mean "file.filled"?'],
   'unknown-root': ['runbook/phase.yaml:17:41: found unknown name "relase", expected one of vars, host, captured, coordinator, addresses, hosts, release (host controller); did you mean "release"?'],
-  'unknown-step-key': ['runbook/phase.yaml:16:9: found unknown key "need", expected one of id, title, operation, with, let, each, when, why, needs, human, timeoutS, rows; did you mean "needs"?'],
+  'unknown-step-key': ['runbook/phase.yaml:16:9: found unknown key "need", expected one of id, title, operation, with, let, each, when, why, needs, human, gate, spentAfter, ... (15 in all); did you mean "needs"?'],
   'unknown-target': ['runbook/phase.yaml:5:9: found "controler", expected one of all, controller, compute; did you mean "controller"?'],
   'unknown-type': ['runbook/runbook.yaml:6:19: found "interger", expected one of boolean, string, integer, enum, path, secret, list; did you mean "integer"?'],
 };

@@ -61,7 +61,7 @@ test('a folder that is not there is told in one line, without a stack trace', as
   expect(said).toEqual([`tandem: ENOENT: no such file or directory, open '${folder}/none/plan.json'`]);
 });
 
-test.each(['init', 'pki', 'pki init', 'pki issue', 'hosts', 'health', 'facts', 'plan', 'check', 'run', 'stop', 'status', 'report', 'runs', 'op', 'completion bash', ''])('"tandem %s --help" shows an example', async (command) => {
+test.each(['init', 'pki', 'pki init', 'pki issue', 'hosts', 'health', 'facts', 'plan', 'check', 'run', 'approve', 'stop', 'status', 'report', 'runs', 'op', 'completion bash', ''])('"tandem %s --help" shows an example', async (command) => {
   expect(await tandem(...command.split(' ').filter((word) => word !== ''), '--help')).toBe(0);
   expect(said.join('')).toMatch(/\nExamples?:\n {2}tandem /);
 });
