@@ -50,6 +50,8 @@ export interface Plan {
   format: 1;
   /** sha256 of the canonical JSON of everything else in the plan. */
   digest: string;
+  /** Digest of the plan that this one was made from when its run began, with the steps left out whose purpose has passed. */
+  spentOf?: string;
   site: string;
   runbook: { name: string; title: string; digest: string };
   catalogueDigest: string;

@@ -16,12 +16,14 @@ import { reportOf } from '../report/model.ts';
 import { reportJson } from '../report/json.ts';
 import { reportText } from '../report/text.ts';
 import { Run } from '../run.ts';
+import { spentSteps, withoutSpent } from '../spent.ts';
 import { EXIT } from '../verdict.ts';
 import { openLocalStore } from '../store/local.ts';
 import type { RunRecord, RunStore, RunWriter } from '../store/runstore.ts';
-import { newestPlan, readPlan } from '../store/plans.ts';
+import { keepPlan, newestPlan, readPlan } from '../store/plans.ts';
 import { credentials, OPERATOR, withLinks } from './links.ts';
 import type { PartOptions } from './run-options.ts';
+import { readRuns } from './stored-run.ts';
 
 export interface RunOptions { runId?: string; patience: number; takeOver?: true; json?: true }
 
@@ -44,14 +46,26 @@ export function planToCarryOut(context: Context, file: string | undefined): Plan
 }
 
 /** Carries a plan out as a new run, or only looks, with live progress, Ctrl-C and the report at the end. Sets the exit code. */
-export async function carryOut(context: Context, plan: Plan, mode: 'check' | 'apply', { runId, ...options }: RunOptions & PartOptions): Promise<void> {
+export async function carryOut(context: Context, given: Plan, mode: 'check' | 'apply', { runId, ...options }: RunOptions & PartOptions): Promise<void> {
   const run = runId ?? newRunId(Date.now());
   const store = openLocalStore(context.stateFolder());
   if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, `another --run-id, or: tandem resume ${run}`)]);
+  const plan = planOfNewRun(context, given);
   await conduct(context, run, () => ({ plan, records: [], writer: created(store, run, plan) }), mode, options, (settings, links, { writer }, progress) => {
     context.tell(`${mode === 'check' ? 'Dry run' : 'Run'} ${run} of plan ${plan.digest.slice(0, 12)}; Ctrl-C lets each host finish the step in hand and stops.`);
     return new Run(plan, settings, links, writer, progress);
   });
+}
+
+/** The plan without the steps that earlier runs have spent; kept, so that the run can be rebuilt. */
+function planOfNewRun(context: Context, given: Plan): Plan {
+  if (!given.stages.some(({ hosts }) => hosts.some(({ steps }) => steps.some(({ spent }) => spent !== undefined)))) return given;
+  const { whole, damaged } = readRuns(context), plan = withoutSpent(given, whole.filter(({ report }) => report.mode !== 'check'));
+  for (const { run } of damaged) context.tell(`Note: run ${run} is damaged, so what it did counts for nothing here. tandem runs rebuild ${run} makes it anew.`);
+  if (plan.spentOf === undefined) return given;
+  keepPlan(context.stateFolder(), plan);
+  context.tell(`${String(spentSteps(plan))} steps are left out, since earlier runs have served their purpose; the report says which and why.`);
+  return plan;
 }
 
 /** What carries a run on: the plan forward, or its steps back. */

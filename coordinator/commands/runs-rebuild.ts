@@ -12,6 +12,7 @@ import { planJson } from '../plan-text.ts';
 import { compilePlan } from '../plan.ts';
 import { madeFrom, rebuiltRecords, type Told } from '../rebuild.ts';
 import type { Site } from '../site.ts';
+import { withoutSpent } from '../spent.ts';
 import { openLocalStore } from '../store/local.ts';
 import { keptPlans, readPlan } from '../store/plans.ts';
 import { EXIT } from '../verdict.ts';
@@ -91,7 +92,10 @@ function candidates(context: Context, run: string, site: Site): Plan[] {
   try { compiled = [compilePlan(readPlanInput(context.siteFile()))]; } catch (error) {
     if (!(error instanceof InputError)) throw error; // a plan that is kept may fit all the same
   }
-  return [...beside, ...keptPlans(context.stateFolder(), site.name), ...compiled];
+  // A run may have been made without what earlier runs had spent by then.
+  const earlier = readRuns(context).whole.filter((each) => each.run !== run && each.report.mode !== 'check');
+  const spent = compiled.flatMap((plan) => earlier.map((_each, at) => withoutSpent(plan, earlier.slice(0, at + 1))));
+  return [...beside, ...keptPlans(context.stateFolder(), site.name), ...compiled, ...spent];
 }
 
 function parsedPlan(text: string): Plan[] {

@@ -43,7 +43,7 @@ export function newestPlan(state: string, site: string): Plan | undefined {
   const newestFirst = files.map((file) => ({ file, atMs: statSync(file).mtimeMs })).sort((a, b) => b.atMs - a.atMs);
   for (const { file } of newestFirst) {
     const plan = readPlan(file);
-    if (plan.site === site) return plan;
+    if (plan.site === site && plan.spentOf === undefined) return plan; // else one that belongs to its run
   }
   return undefined;
 }

@@ -53,6 +53,25 @@ test('run without a plan says how to make one; report without a run too', async 
   ]);
 });
 
+test('plan --coverage prints the rows; a row that no step carries is exit code 3, a runbook without its rows 2', async () => {
+  mkdirSync(join(folder, 'r'));
+  const write = (procedure: string): void => { writeFileSync(join(folder, 'r/runbook.yaml'), `tandem: 1\nname: r\ntitle: t\nroles: {controller: {min: 1}}\nphases: [p.yaml]\n${procedure}`); };
+  writeFileSync(join(folder, 'r/p.yaml'), 'phase: p\ntitle: t\nstages:\n  - {stage: a, on: controller, strategy: serial, steps: [{id: C1, title: t, human: Read it}]}\n');
+  writeFileSync(join(folder, 'site.yaml'), 'tandem: 1\nsite: s\nrunbook: ./r\ncoordinator: {address: 10.0.0.9}\nhosts:\n  c: {role: controller, address: 10.0.0.1, fqdn: c.example.test}\n');
+  write('procedure: {rows: [C1, C2]}\n');
+  expect(await tandem('plan', '--coverage')).toBe(3);
+  expect(said.join('\n')).toContain('2 rows: 1 human, 1 MISSING (C2)');
+  said = [];
+  expect(await tandem('plan', '--coverage', '--json')).toBe(3);
+  expect(JSON.parse(said.join('\n'))).toMatchObject([{ row: 'C1', kind: 'human' }, { row: 'C2', kind: 'missing' }]);
+  write('procedure: {rows: [C1]}\n');
+  expect(await tandem('plan', '--coverage')).toBe(0);
+  write('');
+  said = [];
+  expect(await tandem('plan', '--coverage')).toBe(2);
+  expect(said.join('\n')).toContain('found no "procedure", expected procedure: {rows: [...]}, all rows of the procedure');
+});
+
 test('a folder that is not there is told in one line, without a stack trace', async () => {
   await tandem('init');
   putFacts();
