@@ -64,7 +64,7 @@ function findCycle(steps: Step[]): Step[] | undefined {
 
 /**
  * The hard edges between rows: whatever carries the first row comes before whatever carries the second, on the same
- * host by printed order, otherwise in an earlier stage. A row that no planned step carries constrains nothing yet.
+ * host by printed order (the elements of one `each` that carries both are each on their own), otherwise in an earlier stage. A row that no planned step carries constrains nothing yet.
  */
 export function checkEdges(edges: readonly { from: string; to: string; place: Place }[], placed: readonly Placed[]): Problem[] {
   const carrying = new Map<string, (Placed & { position: number })[]>();
@@ -76,7 +76,7 @@ export function checkEdges(edges: readonly { from: string; to: string; place: Pl
       const here = firsts.filter((first) => first.host === second.host);
       // On its own host a step follows the printed order anyway; what it waits for elsewhere must stand in the plan.
       if (here.length === 0 && firsts.length > 0) second.planned.after = [...new Set([...second.planned.after ?? [], ...firsts.map((first) => stepKey(first.planned.id, first.host))])];
-      const wrong = here.length > 0 ? here.find((first) => first.position > second.position) : firsts.find((first) => first.order >= second.order);
+      const wrong = here.length > 0 ? here.find((first) => first.step !== second.step && first.position > second.position) : firsts.find((first) => first.order >= second.order);
       if (wrong === undefined) continue;
       return [problem(place, `edge ${from} -> ${to} broken: ${stepKey(second.planned.id, second.host)} comes before ${stepKey(wrong.planned.id, wrong.host)}`, `${from} before ${to}`)];
     }

@@ -23,7 +23,7 @@ function moments(plan: Plan): Moment[] {
 function holds(all: Moment[], from: string, to: string): boolean {
   return all.filter(({ rows }) => rows.includes(to)).every((second) => {
     // Steps about different hosts do not wait for each other.
-    const firsts = all.filter(({ rows, target }) => rows.includes(from) && (target === undefined || second.target === undefined || target === second.target));
+    const firsts = all.filter(({ rows, target }) => rows.includes(from) && (target === undefined || second.target === undefined || target === second.target) && !(rows.includes(to) && second.rows.includes(from)));
     const here = firsts.filter(({ host }) => host === second.host);
     return here.length > 0 ? here.every(({ place }) => place <= second.place) : firsts.every(({ stage }) => stage < second.stage);
   });

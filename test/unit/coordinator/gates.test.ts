@@ -55,6 +55,13 @@ test('rows of the procedure are written one by one or as ranges', () => {
   expect(rowsOf({ rows: ['P0-P2', 'P2b', { row: 'R1', title: 'x' }], notes: [] }).map(({ row }) => row)).toEqual(['P0', 'P1', 'P2', 'P2b', 'R1']);
 });
 
+test('an edge between rows that one repeated step carries ties each element alone; a later repeated step comes after all of them', () => {
+  const each = (id: string, rows: string): string => `{id: ${id}, title: t, ${FILLED}, each: "['a', 'b']", rows: [${rows}]}`;
+  const made = plan(stage('a', 'controller', `${each('N2', 'N3')}, ${each('N4', '')}`), { head: 'edges: [[N2, N3], [N3, N4]]\n' });
+  expect(steps(made).map(([key]) => key)).toEqual(['N2.a@controller', 'N2.b@controller', 'N4.a@controller', 'N4.b@controller']);
+  expect(messagesOf(() => plan(stage('a', 'controller', `${each('N4', '')}, ${each('N2', 'N3')}`), { head: 'edges: [[N3, N4]]\n' }))[0]).toContain('edge N3 -> N4 broken: N4.a@controller comes before N2.a@controller');
+});
+
 test('an edge to other hosts stands in the plan, so that a run that goes on elsewhere keeps it; on the same host the order is enough', () => {
   const made = Object.fromEntries(steps(plan(stage('a', 'controller', `{id: C1, title: t, ${FILLED}}`) + stage('b', 'compute', `{id: N0, title: t, ${FILLED}}, {id: N1, title: t, ${FILLED}}`) + stage('c', 'all', `{id: U1, title: t, ${FILLED}}`),
     { computes: 2, head: 'edges: [[C1, N0], [N0, N1], [N1, U1]]\n' })));
