@@ -21,7 +21,9 @@ export function setGates(stages: readonly PlanStage[], placed: readonly Placed[]
   return site.gates.flatMap((name, at) => {
     if (!names.includes(name)) return [problem(site.source.place(['gates', at]), `gate "${name}", which is neither a step nor a row of the plan`, names.length > 12 ? 'an id or a row that tandem plan shows' : oneOf(names), nearest(name, names))];
     const byId = placed.filter(({ planned, step }) => planned.id === name || step.id === name), named = byId.length > 0 ? byId : placed.filter(({ planned }) => planned.rows.includes(name));
-    for (const { name: host } of site.hosts) add(open(named.filter((each) => each.host === host).map(({ planned }) => planned)), `the site wants a word before ${name}`);
+    const turns = new Map<string, PlanStep[]>(); // on each host, and in each turn that it takes about another
+    for (const { host, target, planned } of named) turns.set(`${host} ${target ?? ''}`, [...turns.get(`${host} ${target ?? ''}`) ?? [], planned]);
+    for (const steps of turns.values()) add(open(steps), `the site wants a word before ${name}`);
     return [];
   });
 }

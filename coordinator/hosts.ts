@@ -5,6 +5,7 @@ import { confirmAnew, confirmWithinS } from './confirm.ts';
 import type { Ask } from './gatekeeper.ts';
 import { Leases } from './leases.ts';
 import { AgentRefused, type Identity, type Link } from './link.ts';
+import { hostsFor } from './part.ts';
 import type { Plan, PlanStep } from './plan-format.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
 import { EXIT } from './verdict.ts';
@@ -81,7 +82,7 @@ export class Hosts {
   constructor(plan: Plan, settings: RunSettings, links: Map<string, Link>, store: RunWriter, watcher: HostWatcher, records: readonly RunRecord[]) {
     this.settings = settings;
     this.#plan = plan;
-    this.#names = plan.hosts.map(({ name }) => name).filter((name) => settings.only?.includes(name) !== false);
+    this.#names = hostsFor(plan, settings.only);
     this.#links = links;
     this.#store = store;
     this.#watcher = watcher;

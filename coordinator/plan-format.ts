@@ -20,7 +20,7 @@ export interface PlanStep {
   reverts: boolean;
   /** Keys (`id@host`) of steps that must have succeeded before. */
   needs: string[];
-  /** Keys of steps of other hosts that the procedure's hard edges put before this one. */
+  /** Keys of steps of other hosts, or of other turns, that the procedure's hard edges put before this one. */
   after?: string[];
   human?: string;
   /** Why a person's word is wanted before this step starts (docs/decisions/0014-gates.md). */

@@ -74,8 +74,9 @@ export function checkEdges(edges: readonly { from: string; to: string; place: Pl
     for (const second of carrying.get(to) ?? []) {
       const firsts = all.filter((first) => together(first, second));
       const here = firsts.filter((first) => first.host === second.host);
-      // On its own host a step follows the printed order anyway; what it waits for elsewhere must stand in the plan.
-      if (here.length === 0 && firsts.length > 0) second.planned.after = [...new Set([...second.planned.after ?? [], ...firsts.map((first) => stepKey(first.planned.id, first.host))])];
+      // On its own host a step follows the printed order anyway, save across turns, which a run may take in parts; what else it waits for must stand in the plan.
+      const unsure = (here.length > 0 ? here : firsts).filter((first) => first.host !== second.host || first.target !== second.target);
+      if (unsure.length > 0) second.planned.after = [...new Set([...second.planned.after ?? [], ...unsure.map((first) => stepKey(first.planned.id, first.host))])];
       const wrong = here.length > 0 ? here.find((first) => first.step !== second.step && first.position > second.position) : firsts.find((first) => first.order >= second.order);
       if (wrong === undefined) continue;
       return [problem(place, `edge ${from} -> ${to} broken: ${stepKey(second.planned.id, second.host)} comes before ${stepKey(wrong.planned.id, wrong.host)}`, `${from} before ${to}`)];
@@ -93,9 +94,10 @@ export function checkSpent(runbook: Runbook, placed: readonly Placed[]): Problem
     const there = step.spentAfter === undefined ? 'spentWhy' : 'spentAfter';
     return [problem(step.at([there], 'key'), `only ${there}`, 'spentAfter and spentWhy, or none of them')];
   });
-  for (const { planned, step, host } of placed) {
+  for (const item of placed) {
+    const { planned, step, host } = item;
     if (step.spentAfter === undefined || step.spentWhy === undefined) continue;
-    const targets = placed.filter((other) => other.step.id === step.spentAfter && other.planned.skip === undefined), here = targets.filter((other) => other.host === host);
+    const targets = placed.filter((other) => other.step.id === step.spentAfter && other.planned.skip === undefined && together(item, other)), here = targets.filter((other) => other.host === host);
     planned.spent = { after: (here.length > 0 ? here : targets).map((other) => stepKey(other.planned.id, other.host)), why: step.spentWhy };
   }
   return problems;

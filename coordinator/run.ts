@@ -1,9 +1,11 @@
 import { Gatekeeper } from './gatekeeper.ts';
-import { HostWork } from './host-work.ts';
+import { HostWork, type StageEnd } from './host-work.ts';
 import { Hosts, type HostWatcher, type RunSettings } from './hosts.ts';
 import type { Link } from './link.ts';
+import { partOf } from './part.ts';
 import type { Plan, PlanStage } from './plan-format.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
+import { Turns } from './turns.ts';
 import { HostEnds, withinBudget } from './verdict.ts';
 
 export interface RunWatcher extends Omit<HostWatcher, 'onStopped'> { onStage(stage: PlanStage): void }
@@ -15,6 +17,7 @@ export class Run {
   readonly #work: HostWork;
   readonly #watcher: RunWatcher;
   readonly #ends = new HostEnds();
+  readonly #turns = new Turns();
   #stopReason: string | undefined;
 
   /** `records`: what this run has on record from earlier attempts. */
@@ -36,10 +39,10 @@ export class Run {
       for (const stage of this.#plan.stages) {
         if (until !== undefined && stage.checkpoint === until) break;
         if (this.#stopReason !== undefined || (this.#applies && this.#ends.failed > 0 && !withinBudget(stage, this.#ends.failed))) break;
-        const hosts = stage.hosts.filter(({ host }) => only?.includes(host) !== false);
-        if (hosts.length === 0) continue;
+        const hosts = partOf(stage, only);
+        if (hosts.length === 0 || this.#turns.bars(stage)) continue;
         this.#watcher.onStage(stage);
-        await this.#stage(stage, hosts);
+        this.#turns.note(stage, await this.#stage(stage, hosts));
         await this.#hosts.witness(hosts.map(({ host }) => host).filter((host) => !this.#ends.hasFailed(host)));
       }
       return this.#ends.verdict(this.#stopReason, [...until === undefined ? [] : [`until ${until}`], ...only === undefined ? [] : [`only ${only.join(', ')}`]]);
@@ -63,14 +66,16 @@ export class Run {
 
   get #applies(): boolean { return this.#hosts.settings.mode === 'apply'; }
 
-  async #stage(stage: PlanStage, hosts: PlanStage['hosts']): Promise<void> {
-    const queue = [...hosts], waits: string[] = [];
+  /** Answers how its hosts came out of it. */
+  async #stage(stage: PlanStage, hosts: PlanStage['hosts']): Promise<StageEnd[]> {
+    const queue = [...hosts], waits: string[] = [], ends: StageEnd[] = [];
     const workers = stage.strategy === 'serial' ? 1 : stage.limit ?? hosts.length;
     let failed = 0;
     await Promise.all(Array.from({ length: Math.min(workers, queue.length) }, async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const end = this.#stopReason !== undefined || (this.#applies && !withinBudget(stage, failed)) ? undefined : await this.#work.carryOut(stage, next.host, next.steps);
         if (end === undefined) { queue.unshift(next); return; }
+        ends.push(end);
         if (end === 'failed') failed += 1;
         if (end === 'waits') { waits.push(next.host); return; }
       }
@@ -79,5 +84,6 @@ export class Run {
       this.#work.hold(host);
       if (waits.length > 0) this.#hosts.note(host, `${stage.stage} not begun: ${waits.join(', ')} waits and keeps its place`);
     }
+    return queue.length > 0 ? [...ends, 'held'] : ends;
   }
 }

@@ -9,6 +9,7 @@ import { checkSecrets, readSecret } from '../input/secrets.ts';
 import { InputError, nearest, oneOf, problem, type Problem } from '../input/problem.ts';
 import { Detached, type RunSettings } from '../hosts.ts';
 import type { Link } from '../link.ts';
+import { hostsFor } from '../part.ts';
 import type { Plan } from '../plan-format.ts';
 import { planJson } from '../plan-text.ts';
 import { watchRun, type Progress } from '../progress/progress.ts';
@@ -88,7 +89,7 @@ export async function conduct(context: Context, run: string, take: () => InHand,
     ({ plan } = inHand);
     checkSecrets(context.siteFile(), plan);
     checkPart(context, plan, until, hosts);
-    const code = await withLinks(plan.hosts.filter(({ name }) => hosts?.includes(name) !== false), own, async (links) => {
+    const there = hostsFor(plan, hosts), code = await withLinks(plan.hosts.filter(({ name }) => there.includes(name)), own, async (links) => {
       const progress = watchRun(inHand.plan, mode, json === true ? process.stderr : process.stdout);
       const settings: RunSettings = {
         run, mode, ...(to === undefined ? {} : { to }), ...(until === undefined ? {} : { until }), ...(hosts === undefined ? {} : { only: hosts }), by: account(), subject: own.holder.name, own,

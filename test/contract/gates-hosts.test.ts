@@ -120,3 +120,28 @@ test('--hosts: only these are worked on, the others may be off; what needs the o
   expect(await attempt(plan)).toBe(0);
   expect(done).toEqual(['A1@h1', 'N0@h2', 'N1@h2', 'N0@h3', 'N1@h3', 'U1@h1']);
 });
+
+const turn = (target: string, more: Partial<PlanStep> = {}): PlanStage[] => [
+  stage(`drain-${target}`, [on('h1', `N0.${target}`)], { phase: 'computes', target }),
+  stage(`new-${target}`, [on(target, { id: 'N5b', ...more }, 'N6')], { phase: 'computes', target }),
+  stage(`back-${target}`, [on('h1', { id: `N26.${target}`, after: [`N6@${target}`] })], { phase: 'computes', target }),
+];
+
+test('the turn of a host that waits keeps its phase: no other host is taken out of service meanwhile', async () => {
+  const plan = planOf(...turn('h2', { gate: 'why' }), ...turn('h3'), stage('u', [on('h1', { id: 'U1', after: ['N26.h2@h1', 'N26.h3@h1'] })]));
+  expect(await attempt(plan)).toBe(8);
+  expect(done).toEqual(['N0.h2@h1']);
+  approve('N5b', 'h2');
+  expect(await attempt(plan)).toBe(0);
+  expect(done).toEqual(['N0.h2@h1', 'N5b@h2', 'N6@h2', 'N26.h2@h1', 'N0.h3@h1', 'N5b@h3', 'N6@h3', 'N26.h3@h1', 'U1@h1']);
+});
+
+test('--hosts with a host that has turns: the whole turn is carried out, with what other hosts do in it', async () => {
+  const plan = planOf(...turn('h2'), ...turn('h3'), stage('u', [on('h1', { id: 'U1', after: ['N26.h2@h1', 'N26.h3@h1'] })]));
+  await (agents[1] as AgentHere).close();
+  expect(await attempt(plan, { only: ['h3'] })).toBe(0);
+  expect(done).toEqual(['N0.h3@h1', 'N5b@h3', 'N6@h3', 'N26.h3@h1']);
+  agents[1] = await (agents[1] as AgentHere).restart();
+  expect(await attempt(plan)).toBe(0);
+  expect(done.slice(4)).toEqual(['N0.h2@h1', 'N5b@h2', 'N6@h2', 'N26.h2@h1', 'U1@h1']);
+});
