@@ -26,6 +26,7 @@ import { imageListed } from './image.listed.ts';
 import { iniSet } from './ini.set.ts';
 import { lioAsserted } from './lio.asserted.ts';
 import { lioSaved } from './lio.saved.ts';
+import { logOwned } from './log.owned.ts';
 import { lvmActivated } from './lvm.activated.ts';
 import { mariadbAdopted } from './mariadb.adopted.ts';
 import { mariadbUpgraded } from './mariadb.upgraded.ts';
@@ -88,6 +89,7 @@ export const catalogue: readonly Operation[] = [
   iniSet,
   lioAsserted,
   lioSaved,
+  logOwned,
   lvmActivated,
   mariadbAdopted,
   mariadbUpgraded,
