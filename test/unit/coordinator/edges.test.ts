@@ -38,7 +38,7 @@ test('the edges of the procedure hold for any number of computes, any choice of 
     const site = fixture('site.yaml').replace(/ {2}compute1:[^]*?\nvariables: \{\}\n/, `${hosts}variables: {optional_channel: ${optional}}\n`);
     const facts = JSON.parse(fixture('captured/controller.json')) as Record<string, unknown>;
     if (lvm) {
-      facts['lvm'] = { vgs: [{ name: 'cinder-volumes', uuid: 'aB3xYz-1111-2222-3333-4444-5555-zYx3Ba', lvs: [] }] };
+      facts['lvm'] = { vgs: [{ name: 'cinder-volumes', uuid: 'aB3xYz-1111-2222-3333-4444-5555-zYx3Ba', lvs: [] }], pvs: [] };
       facts['cinder'] = { lvmBackends: [{ section: 'lvm', volumeGroup: 'cinder-volumes' }] };
     }
     const plan = planSite(site, JSON.stringify(facts));

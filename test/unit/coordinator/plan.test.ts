@@ -23,7 +23,7 @@ test('the same texts give the same digest, another fact gives another', () => {
   const plan = planSite();
   expect(planSite().digest).toBe(plan.digest);
   expect(digestHolds(plan)).toBe(true);
-  expect(planSite(undefined, facts((value) => { value['os'] = { release: 'another' }; })).digest).not.toBe(plan.digest);
+  expect(planSite(undefined, facts((value) => { value['os'] = { release: 'Red Hat Enterprise Linux Server release 6.5 (Santiago)' }; })).digest).not.toBe(plan.digest);
 });
 
 test('a plan that was changed afterwards does not fit its digest', () => {
@@ -48,7 +48,7 @@ test('a site without LVM skips C5 and C6 and says why', () => {
 test('a site with LVM activates the groups that Block Storage uses, and no other', () => {
   const uuid = 'aB3xYz-1111-2222-3333-4444-5555-zYx3Ba';
   const plan = planSite(undefined, facts((value) => {
-    value['lvm'] = { vgs: [{ name: 'vg_root', uuid, lvs: ['root'] }, { name: 'cinder-volumes', uuid, lvs: ['volume-1', 'volume-2'] }] };
+    value['lvm'] = { vgs: [{ name: 'vg_root', uuid, lvs: ['root'] }, { name: 'cinder-volumes', uuid, lvs: ['volume-1', 'volume-2'] }], pvs: [] };
     value['cinder'] = { lvmBackends: [{ section: 'lvm', volumeGroup: 'cinder-volumes' }] };
   }));
   const steps = stepsOf(plan, 'controller');
