@@ -16,7 +16,9 @@ export const isWord = ({ operation }: Pick<PlanStep, 'operation'>): boolean => o
 export function setGates(stages: readonly PlanStage[], placed: readonly Placed[], site: Site): Problem[] {
   const add = (step: PlanStep | undefined, why: string): void => { if (step !== undefined) step.gate = step.gate === undefined ? why : `${step.gate}; ${why}`; };
   const open = (steps: readonly PlanStep[]): PlanStep | undefined => steps.find(({ skip }) => skip === undefined);
-  for (const { noReturn, hosts } of stages) if (noReturn !== undefined) for (const { steps } of hosts) add(open(steps), `POINT OF NO RETURN: ${noReturn}`);
+  // Where a person acts first, the act is the word.
+  const byWord = (steps: readonly PlanStep[]): PlanStep | undefined => { const first = open(steps); return first?.human === undefined || isWord(first) ? first : undefined; };
+  for (const { noReturn, hosts } of stages) if (noReturn !== undefined) for (const { steps } of hosts) add(byWord(steps), `POINT OF NO RETURN: ${noReturn}`);
   const names = [...new Set(placed.flatMap(({ planned, step }) => [step.id, planned.id, ...planned.rows]))];
   return site.gates.flatMap((name, at) => {
     if (!names.includes(name)) return [problem(site.source.place(['gates', at]), `gate "${name}", which is neither a step nor a row of the plan`, names.length > 12 ? 'an id or a row that tandem plan shows' : oneOf(names), nearest(name, names))];

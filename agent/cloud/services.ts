@@ -23,7 +23,7 @@ export function judgeServices(rows: ServiceRow[], wanted: WantedService[], atS: 
     }
     const differences: Difference[] = [];
     if (row.state !== 'up') differences.push({ what, found: row.state, wanted: 'up' });
-    if (one.status !== undefined && row.status !== one.status) differences.push({ what: `status of ${what}`, found: `${row.status}${row.disabled_reason ? ` (${row.disabled_reason})` : ''}`, wanted: one.status });
+    if (one.status !== undefined && one.status !== 'any' && row.status !== one.status) differences.push({ what: `status of ${what}`, found: `${row.status}${row.disabled_reason ? ` (${row.disabled_reason})` : ''}`, wanted: one.status });
     return [...differences, ...judgeHeartbeat(what, row.updated_at, atS, maxAgeS)];
   });
 }

@@ -11,7 +11,7 @@ const args = z.strictObject({
   services: z.array(z.strictObject({
     binary: z.string().min(1).describe('Binary, e.g. nova-compute.'),
     host: serviceHost.describe('Host by the name that the service reports.'),
-    status: z.enum(['enabled', 'disabled']).default('enabled').describe('Whether it takes work.'),
+    status: z.enum(['enabled', 'disabled', 'any']).default('enabled').describe('Whether it takes work; any: not asked.'),
   })).min(1).describe('Services that must be up.'),
   maxAgeS: z.int().min(10).max(600).default(60).describe('Seconds since its last report after which a service is not believed, whatever its state says.'),
   deadlineS: deadlineS(180),
