@@ -57,10 +57,13 @@ export const databaseSynced = operation({
   async verify(probe, a) {
     const seen = await look(probe, a);
     const said = (await probe.read(a.versionTool, { runAs: a.runAs })).stdout.trim().split('\n').at(-1)?.trim() ?? '';
-    const differences: Difference[] = said.split(/\s+/)[0] === String(a.to) ? [] : [{ what: `version that ${a.versionTool.join(' ')} prints`, found: said, wanted: String(a.to) }];
+    const differences: Difference[] = versionIn(said) === String(a.to) ? [] : [{ what: `version that ${a.versionTool.join(' ')} prints`, found: said, wanted: String(a.to) }];
     return finding(seen.found, [...seen.differences, ...differences]);
   },
 });
+
+/** A bare version, or alembic's line: `Current revision for URL: a1b2 -> juno (head), what it does`. */
+const versionIn = (line: string): string => /^(?:Current revision for \S+: (?:\S+ -> )?)?([^\s,]+)/.exec(line)?.[1] ?? '';
 
 const isNumber = (a: Args): boolean => /^\d+$/.test(String(a.to));
 
