@@ -14,7 +14,7 @@ function putFacts(): void {
   mkdirSync(join(folder, 'captured'));
   for (const host of ['controller', 'compute1']) {
     const facts = readFileSync(join(import.meta.dirname, `../../fixtures/plan/captured/${host}.json`), 'utf8');
-    writeFileSync(join(folder, `captured/${host}.json`), facts.replaceAll('.example.test', '.example.com'));
+    writeFileSync(join(folder, `captured/${host}.json`), facts.replaceAll('.example.test', '.example.com').replaceAll('10.77.0.', '192.0.2.'));
   }
 }
 

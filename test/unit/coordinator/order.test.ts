@@ -44,7 +44,7 @@ function planOf({ computes, variables: values, lvm, bridges, ip6tables }: Random
     facts.host = { ...facts.host, fqdn: `${name}.example.test`, short: name, addresses: [`10.77.0.${String(n + 1)}`] };
     facts.services['ip6tables'] = ip6tables ? 'on' : 'off';
     facts.neutron.bridges = bridges ? ['br-ex', 'br-int', 'br-tun'] : ['br-int', 'br-tun'];
-    if (lvm && n === 0) Object.assign(facts, { lvm: { vgs: [{ name: 'cinder-volumes', uuid: 'aB3xYz-1111-2222-3333-4444-5555-zYx3Ba', lvs: [] }] }, cinder: { ...facts.cinder as object, lvmBackends: [{ section: 'lvm', volumeGroup: 'cinder-volumes' }] } });
+    if (lvm && n === 0) Object.assign(facts, { lvm: { vgs: [{ name: 'cinder-volumes', uuid: 'aB3xYz-1111-2222-3333-4444-5555-zYx3Ba', lvs: [] }], pvs: [] }, cinder: { ...facts.cinder as object, lvmBackends: [{ section: 'lvm', volumeGroup: 'cinder-volumes' }] } });
     return [name, { file: `./captured/${name}.json`, text: JSON.stringify(facts) }];
   }));
   return compilePlan({ site, runbook, captured, ...runbook === real ? {} : { catalogue: [markSet] } });
