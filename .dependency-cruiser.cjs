@@ -35,11 +35,11 @@ module.exports = {
     { name: 'entry-is-the-top', comment: 'Nobody imports the entry.', severity: 'error', from: {}, to: { path: '^tandem\\.ts$' } },
 
     owned('one-door-grpc', 'grpc-js: the server and the links.', '^node_modules/@grpc/grpc-js/', '^agent/service/', '^coordinator/(enrolment-)?link\\.ts$', '^node_modules/'),
-    owned('one-door-proto-loader', 'proto-loader: the wire.', '^node_modules/@grpc/proto-loader/', '^proto/wire\\.ts$', '^node_modules/'),
+    owned('one-door-protobuf', 'protobufjs: the contract.', '^node_modules/(protobufjs|@grpc/proto-loader)/', '^proto/contract\\.ts$', '^scripts/', '^node_modules/'),
     owned('one-door-execa', 'execa: the host.', '^node_modules/execa/', '^agent/host/', '^node_modules/'),
     owned('one-door-processes', 'Processes start in the host only.', '^(node:)?(child_process|worker_threads|cluster)$', '^agent/host/', '^node_modules/'),
     owned('one-door-files', 'Files: the host, the journal, the agent\'s own state folder, the coordinator\'s readers and store.', '^(node:)?fs(/promises)?$',
-      '^agent/host/', '^proto/(journal|alone)\\.ts$', '^agent/enrolment/', '^agent/(main|dispatcher|lease|runs|leftovers|policy|revocation)\\.ts$', '^coordinator/(commands|store|pki|input)/', '^node_modules/'),
+      '^agent/host/', '^proto/(journal|alone)\\.ts$', '^agent/enrolment/', '^agent/(main|dispatcher|lease-file|runs|leftovers|policy|revocation)\\.ts$', '^coordinator/(commands|store|pki|input)/', '^node_modules/'),
     { name: 'planning-is-pure', comment: 'Site, runbook, expression, values and plan take texts and give values.', severity: 'error',
       from: { path: '^coordinator/(site|runbook|expression|values|plan[^/]*)\\.ts$' }, to: { path: '^(node:)?(fs|fs/promises|http|https|http2)$|^coordinator/((link|run)\\.ts$|(store|commands)/)' } },
   ],

@@ -74,7 +74,7 @@ export class EnrolmentLink {
     const { host } = this.#endpoint, definition = enrolmentService[method];
     if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
     return await new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request, new Metadata(), { deadline: Date.now() + TIMEOUT_MS },
+      this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, request, new Metadata(), { deadline: Date.now() + TIMEOUT_MS },
         (error: ServiceError | null, answer?: Message) => {
           if (error === null) resolve(answer ?? {});
           else if (OTHER_PEER.test(error.details)) reject(new AgentRefused(host, 'OTHER_KEY', 'it holds another key than the code names, and held the right one a moment ago: somebody may be in between'));

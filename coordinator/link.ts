@@ -129,7 +129,7 @@ export class Link {
     const definition = agentService[method];
     if (definition === undefined) throw new TypeError(`${method} is not in the contract`);
     return await new Promise((resolve, reject) => {
-      this.#keep(this.#questions, () => this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, request,
+      this.#keep(this.#questions, () => this.#client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, request,
         new Metadata(), { deadline: Date.now() + timeoutS * 1000 }, (error, answer) => {
           if (error !== null) reject(this.#failure(error));
           else resolve(printableAll(answer ?? {}));
@@ -179,7 +179,7 @@ export class Link {
   async attach(run: string, fromSeq: number, onEvent: (event: Event) => void): Promise<void> {
     const definition = agentService['Attach'];
     if (definition === undefined) throw new TypeError('Attach is not in the contract');
-    const call = this.#keep(this.#streams, () => this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { runId: run, fromSeq }));
+    const call = this.#keep(this.#streams, () => this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, { runId: run, fromSeq }));
     await this.#drain(call, onEvent);
   }
 
@@ -187,7 +187,7 @@ export class Link {
   async watchHealth(everyS: number, onHealth: (health: Message) => void, stop: AbortSignal): Promise<void> {
     const definition = agentService['WatchHealth'];
     if (definition === undefined) throw new TypeError('WatchHealth is not in the contract');
-    const call = this.#keep(this.#streams, () => this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Message, { everyS }));
+    const call = this.#keep(this.#streams, () => this.#client.makeServerStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, { everyS }));
     stop.addEventListener('abort', () => { call.cancel(); });
     await new Promise<void>((resolve, reject) => {
       call.on('data', (message: Message) => { onHealth(printableAll(message['health'] as Message)); });

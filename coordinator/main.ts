@@ -1,25 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
-import { approveCommand } from './commands/approve.ts';
-import { auditCommand } from './commands/audit.ts';
-import { captureScriptCommand } from './commands/capture-script.ts';
-import { completionCommand } from './commands/completion.ts';
-import { enrolCommand } from './commands/enrol.ts';
-import { factsCommand } from './commands/facts.ts';
-import { healthCommand } from './commands/health.ts';
-import { hostsCommand } from './commands/hosts.ts';
-import { initCommand } from './commands/init.ts';
-import { opCommand } from './commands/op.ts';
-import { pkiCommand } from './commands/pki.ts';
-import { planCommand } from './commands/plan.ts';
-import { resolveCommand, resumeCommand } from './commands/resume.ts';
-import { revertCommand } from './commands/revert.ts';
-import { reportCommand } from './commands/report.ts';
-import { checkCommand, runCommand } from './commands/run.ts';
-import { runsCommand } from './commands/runs.ts';
-import { statusCommand } from './commands/status.ts';
-import { stopCommand } from './commands/stop.ts';
 import type { Context } from './context.ts';
 import { argumentProblem, ARGUMENTS, placeOf, pointAt } from './input/arguments.ts';
 import { Inhibited } from './inhibitors.ts';
@@ -30,11 +11,35 @@ import { EXIT } from './verdict.ts';
 import { stateFolder } from './store/local.ts';
 import { RunInHand } from './store/runstore.ts';
 
-/** In the order in which a site needs them. */
-const COMMANDS = [
-  initCommand, captureScriptCommand, pkiCommand, enrolCommand, hostsCommand, healthCommand, factsCommand, planCommand, checkCommand, runCommand,
-  resumeCommand, approveCommand, resolveCommand, revertCommand, stopCommand, statusCommand, reportCommand, auditCommand, runsCommand, opCommand,
-];
+/** In the order in which a site needs them. Each is loaded when it is called: none waits at its start for what another needs. */
+const COMMANDS: Record<string, () => Promise<(context: Context) => Command>> = {
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  'capture-script': async () => (await import('./commands/capture-script.ts')).captureScriptCommand,
+  pki: async () => (await import('./commands/pki.ts')).pkiCommand,
+  enrol: async () => (await import('./commands/enrol.ts')).enrolCommand,
+  hosts: async () => (await import('./commands/hosts.ts')).hostsCommand,
+  health: async () => (await import('./commands/health.ts')).healthCommand,
+  facts: async () => (await import('./commands/facts.ts')).factsCommand,
+  plan: async () => (await import('./commands/plan.ts')).planCommand,
+  check: async () => (await import('./commands/run.ts')).checkCommand,
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  resume: async () => (await import('./commands/resume.ts')).resumeCommand,
+  approve: async () => (await import('./commands/approve.ts')).approveCommand,
+  resolve: async () => (await import('./commands/resume.ts')).resolveCommand,
+  revert: async () => (await import('./commands/revert.ts')).revertCommand,
+  stop: async () => (await import('./commands/stop.ts')).stopCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  report: async () => (await import('./commands/report.ts')).reportCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  runs: async () => (await import('./commands/runs.ts')).runsCommand,
+  op: async () => (await import('./commands/op.ts')).opCommand,
+};
+
+/** The command that is called, alone; all of them where the words name none, for help and for what was meant. */
+function called(argv: readonly string[]): (typeof COMMANDS)[string][] {
+  const word = argv.find((each, at) => !each.startsWith('-') && !['--site', '--state'].includes(argv[at - 1] ?? ''));
+  return Object.entries(COMMANDS).filter(([name]) => name === word || !Object.hasOwn(COMMANDS, word ?? '')).map(([, load]) => load);
+}
 
 /** `tandem ...` save `tandem agent ...`: resolves with the exit code (coordinator/run.ts, EXIT). */
 export async function main(argv: string[]): Promise<number> {
@@ -55,8 +60,8 @@ export async function main(argv: string[]): Promise<number> {
     .option('--site <file>', 'the site file', 'site.yaml')
     .option('--state <folder>', 'where plans and runs are kept (default: $XDG_STATE_HOME/tandem, else ~/.local/state/tandem)')
     .addHelpText('after', '\nExamples:\n  tandem init\n  tandem pki init\n  tandem plan\n  tandem check\n  tandem run\n  tandem report\n\nOn a host: tandem agent --help');
-  for (const make of COMMANDS) program.addCommand(make(context));
-  program.addCommand(completionCommand(context, () => program));
+  for (const make of await Promise.all(called(argv).map(async (load) => await load()))) program.addCommand(make(context));
+  program.addCommand((await import('./commands/completion.ts')).completionCommand(context, () => program));
   // Commander ends the process and words its errors itself unless every single command is told not to.
   everyCommand(program, (command) => { command.exitOverride().configureOutput({ outputError: () => undefined }); });
   try {

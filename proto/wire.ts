@@ -1,20 +1,15 @@
-import { fromJSON, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
-import descriptor from '../generated/descriptor.json' with { type: 'json' };
 import { sound } from './canonical.ts';
+import { serviceOf } from './contract.ts';
 import type { Code, Failure } from './errors.ts';
 import type { Command } from './command.ts';
 import type { Difference, Event, EventKind, Json, Mode, Result } from './events.ts';
 import type { SignedHead } from './heads.ts';
 
-const definition: PackageDefinition = fromJSON(descriptor as Parameters<typeof fromJSON>[0], {
-  longs: Number, enums: String, defaults: true, oneofs: true,
-});
-
 /** The services of the contract, ready for grpc-js (server.addService, makeGenericClientConstructor). */
-export const agentService = definition['tandem.v1.AgentService'] as ServiceDefinition;
-export const healthService = definition['grpc.health.v1.Health'] as ServiceDefinition;
+export const agentService = serviceOf('tandem.v1.AgentService');
+export const healthService = serviceOf('grpc.health.v1.Health');
 /** There while the agent has no certificate: docs/decisions/0012-enrolment.md. */
-export const enrolmentService = definition['tandem.v1.EnrolmentService'] as ServiceDefinition;
+export const enrolmentService = serviceOf('tandem.v1.EnrolmentService');
 
 /** Messages larger than this are refused on both sides. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;

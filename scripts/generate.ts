@@ -1,5 +1,5 @@
 // Writes generated/*.json: what the one file carries instead of reading it from disk at run time.
-//   descriptor.json  the contract, for proto/wire.ts (proto-loader reads paths; a packed file has none)
+//   descriptor.json  the contract, for proto/contract.ts (a packed file has no .proto to read)
 //   runbooks.json    every file under runbooks/, by its path there
 //   unit.json        the agent's unit and settings, for tandem agent install
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -90,7 +90,7 @@ export async function conduct(context: Context, run: string, take: () => InHand,
     checkSecrets(context.siteFile(), plan);
     checkPart(context, plan, until, hosts);
     const there = hostsFor(plan, hosts), code = await withLinks(plan.hosts.filter(({ name }) => there.includes(name)), own, async (links) => {
-      const progress = watchRun(inHand.plan, mode, json === true ? process.stderr : process.stdout);
+      const progress = await watchRun(inHand.plan, mode, json === true ? process.stderr : process.stdout);
       const settings: RunSettings = {
         run, mode, ...(to === undefined ? {} : { to }), ...(until === undefined ? {} : { until }), ...(hosts === undefined ? {} : { only: hosts }), by: account(), subject: own.holder.name, own,
         ...(json === true || !process.stdin.isTTY || !process.stdout.isTTY ? {} : { ask: async (question, letGo) => await progress.aside(async () => await askPerson(question, { input: process.stdin, output: process.stdout }, account(), letGo)) }),

@@ -1,4 +1,3 @@
-import { createLogUpdate } from 'log-update';
 import type { Event } from '../../proto/events.ts';
 import type { Plan } from '../plan-format.ts';
 import { oneLine } from '../printable.ts';
@@ -28,7 +27,7 @@ function textOf(event: Event): string | undefined {
 }
 
 /** Where the progress goes: a terminal keeps a live region below the finished lines, anything else gets the lines only. */
-export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteStream, nowMs: () => number = Date.now): Progress {
+export async function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteStream, nowMs: () => number = Date.now): Promise<Progress> {
   const steps = stepsByKey(plan);
   const hosts = new Map<string, HostState>(plan.hosts.map(({ name }) => [name, { done: 0, of: 0, queue: [], text: '', sinceMs: nowMs() }]));
   for (const [key, step] of steps) {
@@ -36,7 +35,7 @@ export function watchRun(plan: Plan, mode: RunReport['mode'], out: NodeJS.WriteS
     if (host !== undefined && step.skip === undefined) host.of += 1;
   }
   const differences = new Map<string, Extract<Event, { kind: 'checked' }>['differences']>();
-  const live = out.isTTY && out.columns > 0 ? createLogUpdate(out) : undefined;
+  const live = out.isTTY && out.columns > 0 ? (await import('log-update')).createLogUpdate(out) : undefined;
   const width = Math.max(...plan.hosts.map(({ name }) => name.length));
   let heldBack: string[] | undefined;
   const draw = (): void => {

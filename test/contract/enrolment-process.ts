@@ -106,7 +106,7 @@ export async function rawCaller(port: number) {
   const call = async (method: string, message: Message): Promise<Message> => {
     const { path, requestSerialize, responseDeserialize } = enrolmentService[method] ?? (() => { throw new TypeError(method); })();
     return await new Promise((resolve, reject) => {
-      client.makeUnaryRequest(path, requestSerialize, responseDeserialize as (b: Buffer) => Message, message, new Metadata(), { deadline: Date.now() + 20_000 },
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, new Metadata(), { deadline: Date.now() + 20_000 },
         (error: ServiceError | null, answer?: Message) => { if (error === null) resolve(answer ?? {}); else reject(error); });
     });
   };

@@ -98,7 +98,7 @@ async function raw(code: Code): Promise<{ send(method: string, message: object):
       const definition = enrolmentService[method];
       if (definition === undefined) throw new Error(method);
       return await new Promise((resolve, reject) => {
-        client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize as (b: Buffer) => Record<string, unknown>, message, new Metadata(), { deadline: Date.now() + 5000 }, (error: ServiceError | null, answer?: Record<string, unknown>) => {
+        client.makeUnaryRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, message, new Metadata(), { deadline: Date.now() + 5000 }, (error: ServiceError | null, answer?: Record<string, unknown>) => {
           if (error === null) resolve(answer ?? {});
           else reject(error);
         });

@@ -27,7 +27,7 @@ const BROKEN: Record<string, [from: string, imports: string]> = {
   'main-is-the-top': ['agent/below.ts', './main.ts'],
   'entry-is-the-top': ['coordinator/below.ts', '../tandem.ts'],
   'one-door-grpc': ['coordinator/status.ts', '@grpc/grpc-js'],
-  'one-door-proto-loader': ['proto/events.ts', '@grpc/proto-loader'],
+  'one-door-protobuf': ['proto/events.ts', 'protobufjs'],
   'one-door-execa': ['agent/runs.ts', 'execa'],
   'one-door-processes': ['coordinator/runs.ts', 'node:child_process'],
   'one-door-files': ['agent/perform.ts', 'node:fs'],
@@ -36,13 +36,13 @@ const BROKEN: Record<string, [from: string, imports: string]> = {
 /** Imports that keep every floor: the doors themselves, and going down. */
 const KEPT: [from: string, imports: string][] = [
   ['tandem.ts', './agent/main.ts'], ['tandem.ts', './coordinator/main.ts'], ['agent/service/calls.ts', '@grpc/grpc-js'], ['coordinator/link.ts', '@grpc/grpc-js'], ['coordinator/enrolment-link.ts', '@grpc/grpc-js'],
-  ['proto/wire.ts', '@grpc/proto-loader'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/enrolment/key.ts', 'node:fs'], ['agent/service/enrolment.ts', '@grpc/grpc-js'], ['agent/host/local.ts', 'execa'],
+  ['proto/wire.ts', './contract.ts'], ['proto/contract.ts', 'protobufjs'], ['proto/journal.ts', 'node:fs'], ['agent/host/local.ts', 'node:fs'], ['agent/enrolment/key.ts', 'node:fs'], ['agent/service/enrolment.ts', '@grpc/grpc-js'], ['agent/host/local.ts', 'execa'],
   ['agent/host/local.ts', 'node:child_process'], ['agent/operations/a.ok.ts', '../parse/text.ts'], ['agent/operations/a.ok.ts', '../host/host.ts'],
   ['agent/operations/a.ok.ts', '../cloud/session.ts'], ['agent/cloud/b.ts', '../host/host.ts'], ['agent/cloud/b.ts', '../parse/text.ts'],
   ['agent/operations/a.ok.ts', 'zod'], ['agent/operations/catalogue.ts', './a.ok.ts'], ['agent/facts/b.ts', './a.ts'], ['agent/facts/b.ts', '../parse/text.ts'],
   ['coordinator/site.ts', '../agent/operations/catalogue.ts'], ['coordinator/store/local.ts', 'node:fs'], ['agent/main.ts', './service/server.ts'], ['coordinator/main.ts', './link.ts'], ['agent/service/server.ts', './calls.ts'],
 ];
-const PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader', 'execa', 'zod'];
+const PACKAGES = ['@grpc/grpc-js', 'protobufjs', 'execa', 'zod'];
 const OTHERS = ['agent/cloud/session.ts', 'agent/parse/text.ts', 'scripts/docs.ts'];
 
 const tree = mkdtempSync(join(tmpdir(), 'tandem-floors-'));

@@ -24,7 +24,7 @@ const KINDS: EventKind[] = [
 function overTheWire(method: 'request' | 'response', message: object): Record<string, unknown> {
   const execute = agentService['Execute'];
   if (execute === undefined) throw new Error('no Execute in the contract');
-  return (method === 'request' ? execute.requestDeserialize(execute.requestSerialize(message)) : execute.responseDeserialize(execute.responseSerialize(message))) as Record<string, unknown>;
+  return (method === 'request' ? execute.requestDeserialize(execute.requestSerialize(message)) : execute.responseDeserialize(execute.responseSerialize(message)));
 }
 
 test('a command crosses the wire unchanged', () => {
