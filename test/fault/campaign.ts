@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fleet } from './fleet.ts';
@@ -12,7 +12,7 @@ import { runTrial } from './trial.ts';
 
 const { values } = parseArgs({ options: {
   seed: { type: 'string', default: '1' }, from: { type: 'string', default: '0' }, to: { type: 'string', default: '20' }, jobs: { type: 'string', default: '3' },
-  out: { type: 'string' }, only: { type: 'string' }, sabotage: { type: 'string' }, keep: { type: 'string' },
+  out: { type: 'string' }, only: { type: 'string' }, sabotage: { type: 'string' }, keep: { type: 'string' }, replay: { type: 'string' },
 } });
 const seed = Number(values.seed), from = Number(values.from), to = Number(values.to), base = process.env['TANDEM_FAULT_FOLDER'] ?? '';
 const usage = (text: string): never => { console.error(`scripts/fault: ${text}`); process.exit(2); };
@@ -24,13 +24,17 @@ const kinds: readonly FaultKind[] = values.only?.split(',').map((kind) => FAULTS
 const began = performance.now();
 const ground = await prepare(mkdtempSync(join(base, 'ground-')), sabotage, process.execPath);
 await warmUp(ground);
-console.log(`seed ${String(seed)}, trials ${String(from)} to ${String(to - 1)}; built and warmed up in ${((performance.now() - began) / 1000).toFixed(0)} s${ground.faketime === undefined ? '; no libfaketime on this machine' : ''}`);
+console.log(`built and warmed up in ${((performance.now() - began) / 1000).toFixed(0)} s${ground.faketime === undefined ? '; no libfaketime on this machine' : ''}`);
 
 const outcomes: Outcome[] = [];
-let next = from;
+// Trials that failed once, as they were, whatever the generator makes of their numbers now.
+const kept = values.replay === undefined ? undefined : readdirSync(values.replay).filter((name) => name.endsWith('.json')).sort().map((name) => JSON.parse(readFileSync(join(values.replay!, name), 'utf8')) as Trial);
+const trialOf = (number: number): Trial => kept?.[number] ?? makeTrial(seed, number, kinds, sabotage === undefined ? undefined : ['forward']);
+const end = kept?.length ?? to;
+let next = kept === undefined ? from : 0;
 await Promise.all(Array.from({ length: Number(values.jobs) }, async (_, job) => {
   const fleet = new Fleet(ground, join(base, `f${String(job)}`), 20_000 + 10 * job);
-  for (let number = next++; number < to && found() === undefined; number = next++) await one(makeTrial(seed, number, kinds), fleet);
+  for (let number = next++; number < end && found() === undefined; number = next++) await one(trialOf(number), fleet);
   await fleet.remove();
 }));
 if (sabotage !== undefined) {
@@ -38,7 +42,7 @@ if (sabotage !== undefined) {
   console.log(`${by === undefined ? 'not ok' : 'ok'} - with ${sabotage.name} the campaign finds a ${sabotage.finds.join(' or a ')}${by === undefined ? '' : `, in trial ${String(by.number)} (${by.fault})`}`);
   process.exit(by === undefined ? 1 : 0);
 }
-console.log(summarize(outcomes, (performance.now() - began) / 1000, { seed, from, to }));
+console.log(summarize(outcomes, (performance.now() - began) / 1000, kept === undefined ? { seed, from, to } : undefined));
 process.exit(outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1);
 
 /** The trial that found what a sabotage must lead to: the campaign tested itself. */
@@ -54,11 +58,11 @@ async function one(trial: Trial, fleet: Fleet): Promise<void> {
     findings = [{ kind: 'no end', text: `the trial could not be made: ${String((error as Error).stack)}` }];
   }
   fleet.tidy(runOf(number));
-  const outcome: Outcome = { seed, number, fault, ms: Math.round(performance.now() - start), findings };
+  const outcome: Outcome = { seed: trial.seed, number, fault, turn: trial.turn, ms: Math.round(performance.now() - start), findings };
   outcomes.push(outcome);
   if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify(outcome)}\n`);
   if (findings.length === 0) return;
-  console.log(`trial ${String(number)} (${fault}, ${String(trial.hosts.length)} hosts, ${(outcome.ms / 1000).toFixed(1)} s):\n${findings.slice(0, 8).map(({ kind, text }) => `  ${kind}: ${text}`).join('\n')}`);
+  console.log(`trial ${String(number)} (${fault}, ${trial.turn}, ${String(trial.hosts.length)} hosts, ${(outcome.ms / 1000).toFixed(1)} s):\n${findings.slice(0, 8).map(({ kind, text }) => `  ${kind}: ${text}`).join('\n')}`);
   console.log(`  again: scripts/fault --seed ${String(seed)} --from ${String(number)} --to ${String(number + 1)}${values.only === undefined ? '' : ` --only '${values.only}'`}`);
   if (values.keep !== undefined) {
     mkdirSync(values.keep, { recursive: true });

@@ -48,7 +48,9 @@ export async function inject(scene: Scene): Promise<void> {
     }
     return came;
   };
-  if (!await isThere(scene.reached, trial.moment.afterMs)) return;
+  if (!await isThere(scene.reached, trial.moment.afterMs)) { point.disarm(); return; } // else a later call would be held there for ever
+  // Whoever finds a begun step afterwards cannot see what was done of it.
+  if (trial.turn === 'unknown') writeFileSync(join(host.folder, 'blind'), '');
   const killCoordinator = async (): Promise<void> => { call.kill(); await call.ended; };
   const meanwhile = async (mended: Promise<void>): Promise<void> => { point.release(); await mended; };
   const acts: Record<FaultKind, () => Promise<void>> = {
@@ -60,7 +62,7 @@ export async function inject(scene: Scene): Promise<void> {
       while (host.lives === lives) await wait(5);
       // Some while it starts, the others at a line that the second life writes.
       if (trial.second.when === 'b') await wait(trial.second.afterMs);
-      else if (!await isThere(again, trial.second.afterMs)) return;
+      else if (!await isThere(again, trial.second.afterMs)) { point.disarm(); return; }
       await host.kill();
     },
     'host lost': () => host.lose(),

@@ -9,6 +9,15 @@ export const FAULTS = [
 /** `none` is not drawn: the campaign warms up with it. */
 export type FaultKind = (typeof FAULTS)[number] | 'none';
 
+/**
+ * What else a trial holds. failing: a unit does not start until a person has mended it. unknown: when the agent dies, the host goes blind, so
+ * that nobody can tell what was done; a person looks. back: the run is done, and the fault comes while it is reverted.
+ */
+export const TURNS = ['forward', 'failing', 'unknown', 'back'] as const;
+export type Turn = (typeof TURNS)[number];
+/** After these an agent finds a step that it began before. */
+const BEGUN_BEFORE: readonly FaultKind[] = ['agent killed', 'agent killed twice', 'host lost', 'link cut, agent killed', 'coordinator and agent killed'];
+
 /** A moment of one process: the line of its journal, counted from its start; before it is written, when it is written, when it is synced; and a while later. */
 export interface Moment { line: number; when: 'b' | 'w' | 's'; afterMs: number }
 
@@ -16,6 +25,13 @@ export interface Trial {
   seed: number;
   number: number;
   fault: FaultKind;
+  turn: Turn;
+  /** failing: the unit that does not start, and where. */
+  broken: { host: string; unit: string } | undefined;
+  /** unknown: whether a person says what was done, or the host is given its sight back and looks. */
+  word: boolean;
+  /** back: the checkpoint. */
+  to: 'start' | 'middle';
   /** The host whose agent, link or disk it is. */
   host: string;
   moment: Moment;
@@ -34,8 +50,8 @@ export interface Trial {
   stages: { strategy: 'parallel' | 'serial'; steps: Record<string, TrialStep[]> }[];
 }
 
-/** Trial `number` of `seed`: plan, hosts, fault and moment follow from these two alone. `kinds` limits the faults. */
-export function makeTrial(seed: number, number: number, kinds: readonly FaultKind[] = FAULTS): Trial {
+/** Trial `number` of `seed`: plan, hosts, fault and moment follow from these two alone. `kinds` and `turns` limit what is drawn. */
+export function makeTrial(seed: number, number: number, kinds: readonly FaultKind[] = FAULTS, turns: readonly Turn[] = TURNS): Trial {
   const random = randomOf(seed, number), fault = random.pick(kinds);
   const names = Array.from({ length: random.pick([1, 1, 2, 2, 2, 3, 4]) }, (_, at) => `h${String(at + 1)}`);
   const made = names.map((name) => ({ name, ...makeSteps(random, random.int(4, 8), runOf(number)) }));
@@ -46,16 +62,29 @@ export function makeTrial(seed: number, number: number, kinds: readonly FaultKin
   const host = random.pick(names);
   const lines = 4 * made.find(({ name }) => name === host)!.steps.length; // accepted, checked, applied, verified, finished: some steps have fewer
   return {
-    seed, number, fault, host, moment: momentOf(random, lines), second: momentOf(random, lines), restartMs: random.int(0, 300), cutMs: random.chance(0.8) ? random.int(50, 600) : random.int(600, 3000),
+    seed, number, fault, ...turnOf(seed, number, fault, stages, turns), host, moment: momentOf(random, lines), second: momentOf(random, lines), restartMs: random.int(0, 300), cutMs: random.chance(0.8) ? random.int(50, 600) : random.int(600, 3000),
     tail: { kept: random.next(), then: random.pick(['nothing', 'nothing', 'zeros', 'letters']) },
     yumTakesS: random.int(20, 200) / 1000, actTakesS: random.chance(0.3) ? random.int(10, 100) / 1000 : 0,
     hosts: made.map(({ name, start }) => ({ name, start })), stages,
   };
 }
 
+/** Drawn apart: what a seed was before there were turns, it still is. */
+function turnOf(seed: number, number: number, fault: FaultKind, stages: Trial['stages'], turns: readonly Turn[]): Pick<Trial, 'turn' | 'broken' | 'word' | 'to'> {
+  const random = randomOf(seed ^ 0x7e57, number), fit = BEGUN_BEFORE.includes(fault);
+  const starts = stages.flatMap(({ steps }) => Object.entries(steps).flatMap(([host, own]) => own.flatMap(({ acts }) => acts.filter((act) => act.startsWith('start ')).length === 1 ? [{ host, unit: acts.at(-1)!.slice('start '.length) }] : [])));
+  const drawn = random.pick<Turn>(fit ? ['forward', 'forward', 'forward', 'unknown', 'unknown', 'failing', 'back', 'back'] : ['forward', 'forward', 'forward', 'failing', 'back', 'back']);
+  const broken = starts.length === 0 ? undefined : random.pick(starts);
+  const turn = fault === 'none' || !turns.includes(drawn) || (drawn === 'failing' && broken === undefined) ? 'forward' : drawn;
+  return { turn, broken: turn === 'failing' ? broken : undefined, word: random.chance(0.6), to: stages.length > 1 && random.chance(0.5) ? 'middle' : 'start' };
+}
+
 function momentOf(random: Random, lines: number): Moment {
   return { line: random.int(1, lines), when: random.pick(['b', 'w', 's']), afterMs: random.chance(0.6) ? 0 : random.int(0, 400) };
 }
+
+/** The exit code with which a trial's run has its end. */
+export const endOf = ({ turn }: Pick<Trial, 'turn'>): number => (turn === 'back' ? 6 : 0);
 
 /** The run's name, and that of the folder on each host in which its files are. */
 export const runOf = (number: number): string => `t${String(number)}`;

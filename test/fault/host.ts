@@ -103,11 +103,12 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     async begin(trial) {
       const { start } = trial.hosts.find((one) => one.name === name)!, own = runOf(trial.number);
       for (const part of ['etc', 'from']) mkdirSync(join(folder, own, part), { recursive: true });
-      for (const file of ['transactions', 'strays', 'slow']) rmSync(join(folder, file), { force: true });
+      for (const file of ['transactions', 'strays', 'slow', 'broken', 'blind']) rmSync(join(folder, file), { force: true });
       write('effects', start.effects.map((act) => `${act} start\n`).join(''));
       write('units', start.units.map((unit) => `${unit}\n`).join(''));
       write('yum-takes', `${String(trial.yumTakesS)}\n`);
       if (trial.actTakesS > 0) write('slow', `${String(trial.actTakesS)}\n`);
+      if (trial.broken?.host === name) write('broken', `${trial.broken.unit}\n`);
       for (const [path, text] of Object.entries(start.files)) write(path.slice('/mnt/'.length), text);
       write('clock', '+0');
       Object.assign(host, { writes: new Map(), ownEnds: [], losses: 0, restartMs: trial.restartMs, other: false });

@@ -31,9 +31,9 @@ process.exit(outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1);
 
 /** Units and packages in some order, a file between them. */
 function makeSteps(random: Random, run: string): TrialStep[] {
-  const unit = (id: string): TrialStep => ({ id, operation: 'service.running', args: { units: [`${run}-${id.toLowerCase()}`], stableForS: 0 }, acts: [`start ${run}-${id.toLowerCase()}.service`] });
-  const install = (id: string, name: string): TrialStep => ({ id, operation: 'package.installed', args: { names: [name] }, acts: [`installed ${name}`] });
-  const copy = (id: string): TrialStep => ({ id, operation: 'file.copied', args: { from: `/root/${run}/source`, to: `/root/${run}/copy` }, acts: [], file: `/root/${run}/copy` });
+  const unit = (id: string): TrialStep => ({ id, operation: 'service.running', args: { units: [`${run}-${id.toLowerCase()}`], stableForS: 0 }, acts: [`start ${run}-${id.toLowerCase()}.service`], undo: [] });
+  const install = (id: string, name: string): TrialStep => ({ id, operation: 'package.installed', args: { names: [name] }, acts: [`installed ${name}`], undo: [] });
+  const copy = (id: string): TrialStep => ({ id, operation: 'file.copied', args: { from: `/root/${run}/source`, to: `/root/${run}/copy` }, acts: [], undo: [], file: `/root/${run}/copy` });
   const middle = random.chance(0.5) ? [unit('F2'), install('F3', PACKAGES[0]!)] : [install('F2', PACKAGES[0]!), unit('F3')];
   return [unit('F1'), ...middle, copy('F4'), ...random.chance(0.5) ? [install('F5', PACKAGES[1]!)] : [], unit('F6')];
 }

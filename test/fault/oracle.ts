@@ -28,8 +28,8 @@ export interface Observed {
 }
 export interface Finding { kind: 'double effect' | 'lost effect' | 'lost result' | 'contradiction' | 'effect nobody told' | 'no end' | 'broken record' | 'lock' | 'agent ended' | 'stand-in'; text: string }
 
-interface Line { n: number; prev: string; at: { kind?: string; type?: string; step?: string; command?: string; result?: string; satisfied?: boolean } }
-interface ReportStep { id: string; result: string; reason: string; operation: string }
+interface Line { n: number; prev: string; at: { kind?: string; mode?: string; type?: string; step?: string; command?: string; result?: string; satisfied?: boolean } }
+interface ReportStep { id: string; result: string; reason: string; operation: string; resolved?: { answer: string } | null }
 interface Report { run: string; exitCode: number | null; hosts: { host: string; steps: ReportStep[] }[] }
 
 /** Lines of a journal whose chain holds: each names the hash of the one before, and its own is over what stands before it. */
@@ -50,24 +50,31 @@ function recordsOf(text: string, say: (text: string) => void): Line[] {
 
 const count = (list: string[]): Map<string, number> => { const counts = new Map<string, number>(); for (const one of list) counts.set(one, (counts.get(one) ?? 0) + 1); return counts; };
 
-export function judge(trial: Pick<Trial, 'stages' | 'hosts'>, seen: Observed): Finding[] {
+/** What of a trial the oracle has to know. */
+type Asked = Pick<Trial, 'stages' | 'hosts'> & Partial<Pick<Trial, 'turn' | 'to'>>;
+
+export function judge(trial: Asked, seen: Observed): Finding[] {
   const findings: Finding[] = [], find = (kind: Finding['kind'], text: string): void => { findings.push({ kind, text }); };
   const last = seen.calls.findLast((call) => call.run === seen.run);
   for (const { argv, exit } of seen.calls) if (exit === undefined) find('no end', `tandem ${argv.join(' ')} did not end`);
-  if (last?.exit !== 0) find('no end', `the run ended with ${String(last?.exit)} after ${String(seen.calls.length)} calls: ${last?.err.trim().split('\n').slice(-3).join(' | ') ?? ''}`);
+  const wanted = trial.turn === 'back' ? 6 : 0;
+  if (last?.exit !== wanted) find('no end', `the run ended with ${String(last?.exit)} after ${String(seen.calls.length)} calls: ${last?.err.trim().split('\n').slice(-3).join(' | ') ?? ''}`);
   let report: Report | undefined;
   try { report = JSON.parse(last?.out ?? '') as Report; } catch { find('lost result', 'the last call printed no report'); }
   if (report !== undefined && (report.run !== seen.run || report.exitCode !== last?.exit)) find('contradiction', `the report is of run ${report.run} with exit code ${String(report.exitCode)}`);
-  for (const host of seen.hosts) judgeHost(trial, host, seen.run, report?.hosts.find((one) => one.host === host.name)?.steps ?? [], last?.exit === 0, (kind, text) => { find(kind, `${host.name}: ${text}`); });
+  for (const host of seen.hosts) judgeHost(trial, host, seen.run, report?.hosts.find((one) => one.host === host.name)?.steps ?? [], last?.exit === wanted, (kind, text) => { find(kind, `${host.name}: ${text}`); });
   judgeLock(seen, find);
   return findings;
 }
 
-function judgeHost(trial: Pick<Trial, 'stages' | 'hosts'>, host: Observed['hosts'][number], run: string, reported: ReportStep[], complete: boolean, find: (kind: Finding['kind'], text: string) => void): void {
+function judgeHost(trial: Asked, host: Observed['hosts'][number], run: string, reported: ReportStep[], complete: boolean, find: (kind: Finding['kind'], text: string) => void): void {
   const planned = trial.stages.flatMap((stage) => stage.steps[host.name] ?? []);
   const start = trial.hosts.find(({ name }) => name === host.name)!.start;
   const effects = host.effects.slice(start.effects.length).map((line) => line.split(' ').slice(0, 2).join(' '));
   const events = recordsOf(host.journals[run] ?? '', (text) => { find('broken record', text); }).map(({ at }) => at);
+  // Undone, the last first: what changed after the checkpoint and has a way back.
+  const after = trial.turn !== 'back' ? [] : trial.stages.slice(trial.to === 'middle' ? 1 : 0).flatMap((stage) => stage.steps[host.name] ?? []);
+  const undone = after.filter((step) => (step.acts.length > 0 || step.file !== undefined) && step.packages === undefined).reverse();
   const resultOf = new Map(reported.map((step) => [step.id, step]));
   if (complete && host.heldBy !== '') find('lock', `the run has ended, and ${host.heldBy} still holds the host`);
   for (const stray of host.strays) find('stand-in', stray);
@@ -75,7 +82,8 @@ function judgeHost(trial: Pick<Trial, 'stages' | 'hosts'>, host: Observed['hosts
 
   // What the report calls done has its effects, each once and in the plan's order; nothing else has any.
   const isDone = (step: TrialStep): boolean => complete || ['changed', 'unchanged'].includes(resultOf.get(step.id)?.result ?? '');
-  const wanted = planned.filter(isDone).flatMap(({ acts }) => acts), possible = count(planned.flatMap(({ acts }) => acts)), counted = count(effects), owed = count(wanted);
+  const wanted = [...planned.filter(isDone).flatMap(({ acts }) => acts), ...complete ? undone.flatMap(({ undo }) => undo) : []];
+  const possible = count([...planned.flatMap(({ acts }) => acts), ...undone.flatMap(({ undo }) => undo)]), counted = count(effects), owed = count(wanted);
   for (const [act, times] of counted) {
     if (!possible.has(act)) find('effect nobody told', `"${act}", which no step does`);
     else if (times > possible.get(act)!) find('double effect', `"${act}" ${String(times)} times, ${String(possible.get(act)!)} in the plan`);
@@ -86,15 +94,18 @@ function judgeHost(trial: Pick<Trial, 'stages' | 'hosts'>, host: Observed['hosts
     const result = resultOf.get(step.id), own = events.filter((event) => event.step === step.id);
     const changes = step.acts.length > 0 || step.file !== undefined;
     const intents = own.filter((event) => event.kind === 'checked' && event.satisfied === false);
-    if (complete && result?.result !== (changes ? 'changed' : 'unchanged')) find(changes && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id} ${changes ? 'changes this host' : 'has nothing to do'} and is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
+    const told = undone.includes(step) ? 'reverted' : changes ? 'changed' : 'unchanged', said = trial.turn === 'unknown' && result?.result === 'unknown' && result.resolved?.answer === 'done';
+    if (complete && !said && result?.result !== told) find(told === 'changed' && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id}, which should be ${told}, is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
     if (step.acts.some((act) => counted.has(act)) && possible.get(step.acts[0]!) === 1 && intents.length === 0) find('effect nobody told', `${step.id} acted, and its journal has no intent`);
     if (step.packages !== undefined) {
       const begun = host.transactions.filter((line) => line.split(' ').some((word) => step.packages!.includes(word))).length;
       if (begun > 1 + host.losses) find('double effect', `${String(begun)} transactions for ${step.packages.join(' ')}, and the host was lost ${String(host.losses)} times`);
     }
     if (step.file !== undefined) {
-      const writes = host.writes[step.file.slice(step.file.lastIndexOf('/') + 1)] ?? 0;
-      if (writes > 1) find('double effect', `${step.file} was put in place ${String(writes)} times`);
+      const name = step.file.slice(step.file.lastIndexOf('/') + 1), writes = host.writes[name] ?? 0;
+      // What is put back is judged by what is there: the same content once more is no second effect.
+      if (!undone.includes(step) && writes > 1) find('double effect', `${step.file} was put in place ${String(writes)} times`);
+      if (complete && undone.includes(step) && host.files[name] !== trial.hosts.find((one) => one.name === host.name)!.start.files[step.file]) find('lost effect', `${step.file} is not as it was before the run`);
       if (isDone(step) && writes < 1) find('lost effect', `${step.file} was not put in place`);
     }
     judgeResults(step, own, result, find);
@@ -106,7 +117,9 @@ const sameCounts = (a: Map<string, number>, b: Map<string, number>): boolean => 
 
 /** Each command of a step has one result at most, and the last is the one that the report tells. */
 function judgeResults(step: TrialStep, own: Line['at'][], reported: ReportStep | undefined, find: (kind: Finding['kind'], text: string) => void): void {
-  const finished = own.filter((event) => event.kind === 'finished');
+  // A look beside the run counts where it could tell that nothing is left to do.
+  const looks = new Set(own.filter((event) => event.kind === 'accepted' && event.mode === 'check').map((event) => event.command));
+  const finished = own.filter((event) => event.kind === 'finished' && (!looks.has(event.command) || event.result === 'unchanged'));
   for (const [command, times] of count(finished.map((event) => event.command ?? ''))) if (times > 1) find('contradiction', `${step.id}: command ${command.slice(0, 12)} has ${String(times)} results`);
   const last = finished.at(-1);
   if (last !== undefined && reported === undefined) find('lost result', `${step.id} ended as ${String(last.result)}, and the report does not know it`);

@@ -7,6 +7,8 @@ export interface TrialStep {
   args: Record<string, unknown>;
   /** Acts in the host's effect log, in order. Empty: the step finds nothing to do. */
   acts: string[];
+  /** Acts that undo it, in order. */
+  undo: string[];
   /** A package transaction: counted apart, since a host that dies in one must begin another. */
   packages?: string[];
   /** A file that the step puts in place, once. */
@@ -32,9 +34,10 @@ export function makeSteps(random: Random, count: number, trial: string): { steps
   };
   const running = (names: string[], enabled: boolean): Omit<TrialStep, 'id'> => {
     const states = names.map((name) => units.get(name)!);
-    const acts = [...names.filter((_, at) => enabled && !states[at]!.enabled).map((name) => `enable ${name}`), ...names.filter((_, at) => !states[at]!.active).map((name) => `start ${name}`)];
+    const enable = names.filter((_, at) => enabled && !states[at]!.enabled), begin = names.filter((_, at) => !states[at]!.active);
+    const acts = [...enable.map((name) => `enable ${name}`), ...begin.map((name) => `start ${name}`)], undo = [...begin.map((name) => `stop ${name}`), ...enable.map((name) => `disable ${name}`)];
     for (const state of states) { state.active = true; state.enabled ||= enabled; }
-    return { operation: 'service.running', args: { units: names, enabled, stableForS: 0, startDeadlineS: 20 }, acts };
+    return { operation: 'service.running', args: { units: names, enabled, stableForS: 0, startDeadlineS: 20 }, acts, undo };
   };
   const makers: ((id: string) => Omit<TrialStep, 'id'>)[] = [
     () => running([anyUnit(false)], random.chance(0.5)),
@@ -42,30 +45,30 @@ export function makeSteps(random: Random, count: number, trial: string): { steps
     () => running([anyUnit(true)], false),
     () => {
       const name = anyUnit(true), disabled = random.chance(0.3), unit = units.get(name)!;
-      const acts = [...disabled && unit.enabled ? [`disable ${name}`] : [], `stop ${name}`];
+      const disable = disabled && unit.enabled, acts = [...disable ? [`disable ${name}`] : [], `stop ${name}`], undo = [...disable ? [`enable ${name}`] : [], `start ${name}`];
       unit.active = false;
       if (disabled) unit.enabled = false;
-      return { operation: 'service.stopped', args: { units: [name], disabled }, acts };
+      return { operation: 'service.stopped', args: { units: [name], disabled }, acts, undo };
     },
     () => {
-      const name = anyUnit(random.chance(0.5)), unit = units.get(name)!, acts = unit.enabled ? [] : [`enable ${name}`];
+      const name = anyUnit(random.chance(0.5)), unit = units.get(name)!, acts = unit.enabled ? [] : [`enable ${name}`], undo = unit.enabled ? [] : [`disable ${name}`];
       unit.enabled = true;
-      return { operation: 'service.enabled', args: { units: [name] }, acts };
+      return { operation: 'service.enabled', args: { units: [name] }, acts, undo };
     },
     (id) => {
       const names = Array.from({ length: random.int(1, 3) }, (_, at) => `${id.toLowerCase()}-p${String(at)}`);
-      if (random.chance(0.1)) { start.effects.push(...names.map((name) => `installed ${name}`)); return { operation: 'package.installed', args: { names }, acts: [] }; }
-      return { operation: 'package.installed', args: { names }, acts: names.map((name) => `installed ${name}`), packages: names };
+      if (random.chance(0.1)) { start.effects.push(...names.map((name) => `installed ${name}`)); return { operation: 'package.installed', args: { names }, acts: [], undo: [] }; }
+      return { operation: 'package.installed', args: { names }, acts: names.map((name) => `installed ${name}`), undo: [], packages: names };
     },
     (id) => {
       const file = `/mnt/${trial}/etc/${id.toLowerCase()}.conf`, done = random.chance(0.2);
       start.files[file] = `# kept\n[DEFAULT]\nhost = ${done ? 'new' : 'old'}\n`;
-      return { operation: 'ini.set', args: { file, section: 'DEFAULT', settings: { host: 'new' } }, acts: [], ...done ? {} : { file } };
+      return { operation: 'ini.set', args: { file, section: 'DEFAULT', settings: { host: 'new' } }, acts: [], undo: [], ...done ? {} : { file } };
     },
     (id) => {
       const from = `/mnt/${trial}/from/${id.toLowerCase()}`, to = `/mnt/${trial}/etc/${id.toLowerCase()}.copy`;
       start.files[from] = `content of ${id}\n`;
-      return { operation: 'file.copied', args: { from, to }, acts: [], file: to };
+      return { operation: 'file.copied', args: { from, to }, acts: [], undo: [], file: to };
     },
   ];
   const steps = Array.from({ length: count }, (_, at) => { const id = `S${String(at + 1)}`; return { id, ...random.pick(makers)(id) }; });

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { startCoordinator, type Coordinator } from './coordinator.ts';
 import { inject, isOfCoordinator } from './faults.ts';
 import type { Fleet } from './fleet.ts';
-import { runOf, type Trial } from './generator.ts';
+import { endOf, runOf, type Trial } from './generator.ts';
 import type { FaultHost, Ground } from './host.ts';
 import type { Observed } from './oracle.ts';
+import { nextCall } from './person.ts';
 import { writePlan } from './plan.ts';
 import type { Proxy } from './proxy.ts';
 
@@ -42,18 +43,24 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
     return process;
   };
   try {
-    if (smallDisk !== undefined) { mkdirSync(smallDisk); execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'fault', smallDisk]); }
+    if (smallDisk !== undefined) { mkdirSync(smallDisk); execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'fault', smallDisk]); }
     const hosts = await fleet.take(trial), { host, proxy } = hosts.get(trial.host)!;
     writePlan(folder, trial, ground.catalogueDigest, new Map([...hosts].map(([name, own]) => [name, own.proxy.port])));
     let reached: Promise<void> | undefined;
     const arm = (point: Coordinator['point']): void => { reached = point.arm(trial.moment); };
+    const places = [...hosts.values()].map((own) => own.host), forward = ['run', '--plan', join(folder, 'plan.json'), '--run-id', run, ...OPTIONS];
+    if (trial.turn === 'back' && await (await begin(run, forward, folder)).ended !== 0) return observe(run, places, calls); // nothing has happened to it yet
     if (!isOfCoordinator(trial.fault)) arm(host.point);
-    const call = await begin(run, ['run', '--plan', join(folder, 'plan.json'), '--run-id', run, ...OPTIONS], folder, isOfCoordinator(trial.fault) ? arm : undefined);
+    const call = await begin(run, trial.turn === 'back' ? ['revert', run, '--to', trial.to, ...OPTIONS] : forward, folder, isOfCoordinator(trial.fault) ? arm : undefined);
     const mended = inject({ trial, ground, run, folder, host, proxy, call, reached: reached!, begin });
     let exit = await call.ended;
     await mended;
-    while (exit !== 0 && calls.length < MOST_CALLS) exit = await (await begin(run, ['resume', run, ...OPTIONS], folder)).ended;
-    return observe(run, [...hosts.values()].map((own) => own.host), calls);
+    for (let out = call.out(); exit !== endOf(trial) && calls.length < MOST_CALLS;) {
+      const next = await begin(run, [...nextCall(trial, run, places, { exit, out }), ...OPTIONS], folder);
+      exit = await next.ended;
+      out = next.out();
+    }
+    return observe(run, places, calls);
   } finally {
     for (const { process } of calls) { process.kill(); await process.ended; }
     if (smallDisk !== undefined) execFileSync('umount', [smallDisk]);
