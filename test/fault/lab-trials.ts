@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync, appendFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync, appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
@@ -82,7 +82,7 @@ async function trial(number: number): Promise<Outcome> {
       return exit;
     };
     let exit = await call(['run', '--run-id', run], async (started) => { await wait(delayMs); await strike(fault, host, cutMs, started); });
-    for (let turn = 0; exit !== 0 && turn < 5; turn += 1) exit = await call(['resume', run]);
+    for (let turn = 0; exit !== 0 && turn < 5; turn += 1) exit = await call(existsSync(join(site.folder, 'state/runs', run)) ? ['resume', run] : ['run', '--run-id', run]); // lost before it began: nothing is kept of it
     const losses = fault === 'PID 1 killed' || fault === 'rebooted' ? 1 : 0;
     findings = judge({ stages: [{ strategy: 'parallel', steps: Object.fromEntries(HOSTS.map((name) => [name, steps])) }], hosts: HOSTS.map((name) => ({ name, start: { units: [], effects: [], files: {} } })) },
       { run, calls, hosts: await Promise.all(HOSTS.map((name) => look(site, name, run, name === host ? losses : 0))) });
@@ -111,7 +111,7 @@ async function look(on: LabSite, name: string, run: string, losses: number): Pro
   const copied = await on.sh(name, `cmp -s /root/${run}/source /root/${run}/copy && echo same || true`);
   return {
     name, effects, losses, transactions: [], strays: [], ownEnds: [], writes: copied === 'same' ? { copy: 1 } : {}, files: {},
-    heldBy: (JSON.parse(await on.sh(name, 'cat /var/lib/tandem/lease.json')) as { run: string }).run,
-    journals: { [run]: `${await on.sh(name, `cat /var/lib/tandem/runs/${run}/journal.jsonl`)}\n` },
+    heldBy: (JSON.parse(await on.sh(name, 'cat /var/lib/tandem/lease.json 2>/dev/null || echo "{\\"run\\":\\"\\"}"')) as { run: string }).run,
+    journals: { [run]: (await on.sh(name, `cat /var/lib/tandem/runs/${run}/journal.jsonl 2>/dev/null || true`)).replace(/(?<=.)$/, '\n') },
   };
 }
