@@ -58,7 +58,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
   for (const part of ['state', 'synced']) mkdirSync(join(folder, part), { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'fault', join(folder, 'state')]); // a disk that can be filled
   const log = join(folder, 'agent.log'), write = (file: string, text: string): void => { writeFileSync(join(folder, file), text); };
-  let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, removed = false, caused = false, alive: Promise<void> | undefined;
+  let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, removed = false, caused = false, alive: Promise<void> | undefined, dying: ChildProcess | undefined;
 
   // Both change while a life is awaited.
   const wasCaused = (): boolean => caused, isRemoved = (): boolean => removed;
@@ -91,6 +91,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
   /** What a unit with Restart=always does. */
   async function keepUp(): Promise<void> {
     while (!isRemoved()) {
+      await ended(dying); // nothing is started in a host that is about to be gone
       if (space === undefined || isOver(space)) await boot();
       await live();
       host.whileDown?.();
@@ -133,6 +134,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     async lose() {
       caused = true;
       host.losses += 1;
+      dying = space;
       killNow(childOf(space?.pid));
       await Promise.all([ended(space), ended(agent)]);
     },

@@ -43,7 +43,7 @@ async function ready(steps: readonly TrialStep[], run: string): Promise<void> {
   const file = (name: string): string => `[Unit]\nDescription=Counts its starts\n[Service]\nExecStartPre=/bin/sh -c 'sleep 0.3; echo start ${name} $$(cut -d" " -f22 /proc/1/stat) >>${EFFECTS}'\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n`;
   await Promise.all(HOSTS.map(async (host) => {
     site.anew(host);
-    await site.sh(host, `set -e; mkdir -p /root/${run}; echo ${run} >/root/${run}/source; rpm -e ${PACKAGES.join(' ')} >/dev/null 2>&1 || true\n${units.map((name) => `cat >/etc/systemd/system/${name} <<'END'\n${file(name)}END\n`).join('')}systemctl daemon-reload; : >${EFFECTS}`);
+    await site.sh(host, `set -e; mkdir -p /root/${run}; echo ${run} >/root/${run}/source; for package in ${PACKAGES.toReversed().join(' ')}; do ! rpm -q --quiet $package || rpm -e $package >/dev/null; done\n${units.map((name) => `cat >/etc/systemd/system/${name} <<'END'\n${file(name)}END\n`).join('')}systemctl daemon-reload; : >${EFFECTS}`);
   }));
   const folder = join(site.folder, run), operations = steps.map(({ id, operation, args }) => ({ id, title: `Step ${id}`, operation, with: args }));
   mkdirSync(folder);
