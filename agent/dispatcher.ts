@@ -24,12 +24,10 @@ export function checkRunId(id: string): void {
 
 /** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */
 const MOST_BEHIND = 400;
-
 /** How long a full disk is left alone before it is tried again. */
 const FULL_DISK_PAUSE_MS = 5000;
 
 const NONE: ReadonlySet<string> = new Set();
-
 interface Queued { log: RunLog; command: Command }
 
 /**
@@ -44,6 +42,7 @@ export class Dispatcher {
   readonly #runs = new Map<string, RunLog>();
   readonly #queue: Queued[] = [];
   #inHand: Queued | undefined;
+  #working = false; // true also between two commands, when none is in hand
   /** Commands of each run that wait or are in hand, by their ids: a plan may have ten thousand. */
   readonly #held = new Map<string, Set<string>>();
   readonly confirmations = new Confirmations((id) => this.known(id));
@@ -75,7 +74,7 @@ export class Dispatcher {
     }
   }
 
-  get busy(): boolean { return this.#inHand !== undefined || this.#queue.length > 0; }
+  get busy(): boolean { return this.#working || this.#queue.length > 0; }
 
   run(id: string): RunLog {
     checkRunId(id);
@@ -136,8 +135,7 @@ export class Dispatcher {
     if (this.#broken !== undefined) throw new Refused(this.#broken);
     if (!STEP_ID.test(command.step)) throw new Refused(`step id ${JSON.stringify(command.step)} is not of the form ${STEP_ID.source}`);
     if (command.id !== commandId({ ...command, host: this.host })) throw new Refused(`command ${command.id} of step ${command.step} was not made for host ${this.host}`);
-    const log = this.run(command.run);
-    const trace = log.commands.get(command.id);
+    const log = this.run(command.run), trace = log.commands.get(command.id);
     if (trace === undefined) {
       const { operation, args, mode, batch, timeoutS, attempt, fence } = command;
       log.record(command.id, command.step, { kind: 'accepted', operation, args, mode, batch, timeoutS, attempt, needsSecrets: Object.keys(command.secrets).length > 0, fence });
@@ -185,7 +183,9 @@ export class Dispatcher {
   #isArmed({ log, command }: Queued): boolean { return log.commands.get(command.id)?.armed !== undefined; }
 
   #start(): void {
-    if (this.#inHand === undefined && this.#queue.length > 0) this.#work().catch((error: unknown) => { console.error('the worker fell over:', error); process.exit(1); });
+    if (this.#working || this.#queue.length === 0) return;
+    this.#working = true;
+    this.#work().catch((error: unknown) => { console.error('the worker fell over:', error); process.exit(1); });
   }
 
   /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them. */
@@ -210,6 +210,7 @@ export class Dispatcher {
       this.#letGo(entry);
       await nextTurn(); // commands that fail at once would leave no turn to those who ask
     }
+    this.#working = false;
   }
 
   /**
@@ -227,8 +228,7 @@ export class Dispatcher {
   }
 
   async #carryOut({ log, command }: Queued): Promise<void> {
-    const started = performance.now();
-    const scrubber = createScrubber();
+    const started = performance.now(), scrubber = createScrubber();
     Object.values(command.secrets).forEach((secret) => { scrubber.add(secret); });
     const emit: Emit = (event: EventKind) => { log.record(command.id, command.step, scrubber.deep(event)); };
     const finish = (outcome: Omit<Extract<EventKind, { kind: 'finished' }>, 'kind' | 'durationMs'>): void => {

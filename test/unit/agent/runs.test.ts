@@ -33,6 +33,21 @@ async function carryOut(dispatcher: Dispatcher, run: string, ...steps: string[])
 const corrupt = (run: string): void => { const path = RunLog.path(state, run); writeFileSync(path, readFileSync(path, 'utf8').replaceAll('"operation":"x"', '"operation":"y"')); };
 const openJournals = (): string[] => readdirSync('/proc/self/fd').flatMap((fd) => { try { return [readlinkSync(`/proc/self/fd/${fd}`)]; } catch { return []; } }).filter((path) => path.startsWith(state) && path.endsWith('journal.jsonl'));
 
+test('one command at a time, in order, also when the next comes in between two', async () => {
+  let atWork = 0, most = 0;
+  const order: string[] = [], dispatcher: Dispatcher = new Dispatcher('h1', state, async ({ command: { step } }) => {
+    most = Math.max(most, atWork += 1);
+    await new Promise((resolve) => { setTimeout(resolve, 5); });
+    if (step === 'A1') setImmediate(() => { dispatcher.submit(command('r1', 'A3')); }); // its turn comes when A1 has ended and A2 has not begun
+    order.push(step);
+    atWork -= 1;
+    return { result: 'changed', reason: '' };
+  });
+  await carryOut(dispatcher, 'r1', 'A1', 'A2');
+  expect(order).toEqual(['A1', 'A2', 'A3']);
+  expect(most).toBe(1);
+});
+
 test('a closed run is not read at a start: what was damaged behind its marker shows when it is asked for', async () => {
   await carryOut(new Dispatcher('h1', state, worker), 'r1', 'A1', 'A2');
   corrupt('r1');
