@@ -15,7 +15,7 @@ const args = z.strictObject({
   runAs: z.string().regex(/^[a-z_][a-z0-9_-]*$/).describe("The service's user: a manage command run as root leaves logs that the service cannot write."),
   sync: command.describe('Command that brings the schema to its new version, as a list.'),
   versionTool: command.describe("Command that prints the schema's version, as a list; its last line is compared with `to`."),
-  flush: z.union([z.tuple([]), command]).default([]).describe('Command run before the first migration, e.g. one that drops expired tokens; empty: none.'),
+  flush: z.union([command, z.array(z.string()).max(0)]).default([]).describe('Command run before the first migration, e.g. one that drops expired tokens; empty: none.'),
   version: versionPlace.describe('Where the schema keeps its version.'),
   from: z.array(schemaVersion).min(1).describe('Versions from which the sync may start.'),
   to: schemaVersion.describe('Version after the sync.'),
@@ -62,7 +62,7 @@ export const databaseSynced = operation({
   },
 });
 
-/** A bare version, or alembic's line: `Current revision for URL: a1b2 -> juno (head), what it does`. */
+/** A bare version, or alembic's line: `Current revision for URL: OLD -> NEW (head), what it does`. */
 const versionIn = (line: string): string => /^(?:Current revision for \S+: (?:\S+ -> )?)?([^\s,]+)/.exec(line)?.[1] ?? '';
 
 const isNumber = (a: Args): boolean => /^\d+$/.test(String(a.to));

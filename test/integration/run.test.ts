@@ -30,7 +30,7 @@ describe('the plan of the demo', () => {
   test('is planned, looked at and carried out', async () => {
     await site.must('plan');
     await site.must('check', '--run-id', 'dry');
-    await site.must('run', '--run-id', 'first');
+    await site.must('run', '--until', 'network', '--run-id', 'first');
     const report = await site.report('first');
     expect(new Set(results(report))).toEqual(new Set(['changed', 'unchanged', 'skipped by plan']));
     expect(report.exitCode).toBe(0);
@@ -70,7 +70,7 @@ describe('the plan of the demo', () => {
     expect(before[0]?.counted.match(/^start openstack-keystone$/gm)).toHaveLength(1);
     for (const host of hosts) await site.sh(host, 'systemctl stop tandem-agent; mv /var/lib/tandem/runs /var/lib/tandem-first; systemctl start tandem-agent');
     await until('the agents answer', async () => (await site.tandem('hosts')).code === 0);
-    await site.must('run', '--run-id', 'second');
+    await site.must('run', '--until', 'network', '--run-id', 'second');
     const report = await site.report('second');
     expect(new Set(results(report))).toEqual(new Set(['unchanged', 'skipped by plan']));
     expect(results(report)).toHaveLength(results(await site.report('first')).length);
