@@ -50,7 +50,7 @@ export function planToCarryOut(context: Context, file: string | undefined): Plan
 export async function carryOut(context: Context, given: Plan, mode: 'check' | 'apply', { runId, ...options }: RunOptions & PartOptions): Promise<void> {
   const run = runId ?? newRunId(Date.now());
   const store = openLocalStore(context.stateFolder());
-  if (store.list().includes(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, `another --run-id, or: tandem resume ${run}`)]);
+  if (store.began(run)) throw new InputError([problem(context.at(run), `run ${run}, which exists already`, `another --run-id, or: tandem resume ${run}`)]);
   const plan = planOfNewRun(context, given);
   await conduct(context, run, () => ({ plan, records: [], writer: created(store, run, plan) }), mode, options, (settings, links, { writer }, progress) => {
     context.tell(`${mode === 'check' ? 'Dry run' : 'Run'} ${run} of plan ${plan.digest.slice(0, 12)}; Ctrl-C lets each host finish the step in hand and stops.`);

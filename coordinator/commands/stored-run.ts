@@ -35,6 +35,8 @@ function keptOr(store: RunStore, run: string): Kept | Damaged | undefined {
 export function storedRun(context: Context, id: string | undefined): Kept {
   const { whole: runs, damaged } = readRuns(context);
   const place = { file: context.stateFolder(), line: 1, column: 1 };
+  const store = openLocalStore(context.stateFolder());
+  if (id !== undefined && store.list().includes(id) && !store.began(id)) throw new InputError([problem(context.at(id), `run ${id}, which never began: its coordinator died before anything was sent`, `one that did; tandem run --run-id ${id} begins this one`)]);
   const hurt = damaged.find(({ run }) => run === id);
   if (hurt !== undefined) throw new InputError([problem(context.at(id), `run ${hurt.run}, which is damaged: ${hurt.why}`, `a whole one: tandem runs rebuild ${hurt.run} makes it anew from what the hosts have`)]);
   if (runs.length === 0) throw new InputError([problem(place, 'no runs', 'at least one: tandem run makes them (--state FOLDER names another folder)')]);

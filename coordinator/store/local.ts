@@ -28,10 +28,16 @@ export function openLocalStore(state: string): RunStore {
     if (!RUN_ID.test(run)) throw new Error(`run id ${JSON.stringify(run)} is not of the form ${RUN_ID.source}`);
     return join(runs, run);
   };
+  const began = (run: string): boolean => {
+    const journal = join(folder(run), 'journal.jsonl');
+    return existsSync(journal) && readFileSync(journal).includes('\n');
+  };
   return {
+    began,
     create(run, plan) {
       const path = folder(run);
-      if (existsSync(path)) throw new Error(`run ${run} exists already in ${runs}`);
+      if (began(run)) throw new Error(`run ${run} exists already in ${runs}`);
+      rmSync(path, { recursive: true, force: true }); // of a coordinator that died before the first line
       mkdirSync(path, { recursive: true, mode: 0o700 });
       writeSynced(join(path, 'plan.json'), plan); // before the journal, which names it
       return writer(join(path, 'journal.jsonl'));

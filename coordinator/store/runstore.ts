@@ -32,7 +32,9 @@ export interface RunWriter {
 
 /** Where runs are kept: a folder here, a database for sites with several coordinators. Agents stay the truth. */
 export interface RunStore {
-  /** `plan` is the plan's JSON text, kept beside the journal. Throws when the run exists. */
+  /** Whether its first line was written, before which nothing is sent; a coordinator may have died between its folder and that. */
+  began(run: string): boolean;
+  /** `plan` is the plan's JSON text, kept beside the journal. Throws when the run has begun. */
   create(run: string, plan: string): RunWriter;
   /** Goes on writing a run that exists. */
   open(run: string): RunWriter;

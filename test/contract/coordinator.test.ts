@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -163,6 +163,16 @@ test('a lease whose coordinator has gone is taken over only when asked for', asy
   expect(refused.err).toContain('h1 is held by run other of bob, whose coordinator has gone\nNext: tandem resume other goes on with that run, where it was begun; tandem status other shows how far it is. The same command with --take-over takes the host.');
   expect((await run('r1', '--take-over')).code).toBe(0);
   expect(effects).toEqual(['a']);
+});
+
+test('a coordinator that died before the first line of its run: nothing was sent, and the same run is begun', async () => {
+  site.plan([{ id: 'A1', args: { text: 'a' } }]);
+  mkdirSync(join(site.folder, 'state/runs/r1'), { recursive: true });
+  writeFileSync(join(site.folder, 'state/runs/r1/journal.jsonl'), '{"n":1,"pr');
+  expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 2, err: expect.stringContaining('run r1, which never began: its coordinator died before anything was sent, expected one that did; tandem run --run-id r1 begins this one') as string });
+  expect((await run('r1')).code).toBe(0);
+  expect(effects).toEqual(['a']);
+  expect((await run('r1')).code).toBe(2);
 });
 
 test('a run that is done gives back a host that it still holds, and no other', async () => {

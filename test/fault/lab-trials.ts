@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync, appendFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync, appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
@@ -82,7 +82,8 @@ async function trial(number: number): Promise<Outcome> {
       return exit;
     };
     let exit = await call(['run', '--run-id', run], async (started) => { await wait(delayMs); await strike(fault, host, cutMs, started); });
-    for (let turn = 0; exit !== 0 && turn < 5; turn += 1) exit = await call(existsSync(join(site.folder, 'state/runs', run)) ? ['resume', run] : ['run', '--run-id', run]); // lost before it began: nothing is kept of it
+    // 2: it was lost before it began, so that nothing is kept of it.
+    for (let turn = 0; exit !== 0 && turn < 5; turn += 1) exit = await call(exit === 2 ? ['run', '--run-id', run] : ['resume', run]);
     const losses = fault === 'PID 1 killed' || fault === 'rebooted' ? 1 : 0;
     findings = judge({ stages: [{ strategy: 'parallel', steps: Object.fromEntries(HOSTS.map((name) => [name, steps])) }], hosts: HOSTS.map((name) => ({ name, start: { units: [], effects: [], files: {} } })) },
       { run, calls, hosts: await Promise.all(HOSTS.map((name) => look(site, name, run, name === host ? losses : 0))) });

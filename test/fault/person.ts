@@ -10,9 +10,10 @@ interface Told { exit: number | 'killed' | undefined; out: string }
 const linesOf = (path: string): string[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line !== '') : []);
 
 /** What a person does after a call that was not the last: mends what broke, says what nobody else can tell, goes on. Answers the words of the next call. */
-export function nextCall(trial: Trial, run: string, places: readonly Place[], { exit, out }: Told): string[] {
+export function nextCall(trial: Trial, run: string, places: readonly Place[], { exit, out }: Told, forward: string[]): string[] {
   if (trial.turn === 'back') return ['revert', run, '--to', trial.to];
   const mend = (...what: string[]): void => { for (const { folder } of places) for (const file of what) rmSync(join(folder, file), { force: true }); };
+  if (exit === 2) return forward; // as its message says: the coordinator had died before the first line of the run
   if (exit === 3) mend('broken', 'blind');
   const open = exit === 8 ? unknownIn(out) : undefined, place = places.find(({ name }) => name === open?.host);
   if (open === undefined || place === undefined) return ['resume', run];

@@ -49,15 +49,15 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
     writePlan(folder, trial, ground.catalogueDigest, new Map([...hosts].map(([name, own]) => [name, own.proxy.port])));
     let reached: Promise<void> | undefined;
     const arm = (point: Coordinator['point']): void => { reached = point.arm(trial.moment); };
-    const places = [...hosts.values()].map((own) => own.host), forward = ['run', '--plan', join(folder, 'plan.json'), '--run-id', run, ...OPTIONS];
-    if (trial.turn === 'back' && await (await begin(run, forward, folder)).ended !== 0) return observe(run, places, calls); // nothing has happened to it yet
+    const places = [...hosts.values()].map((own) => own.host), forward = ['run', '--plan', join(folder, 'plan.json'), '--run-id', run];
+    if (trial.turn === 'back' && await (await begin(run, [...forward, ...OPTIONS], folder)).ended !== 0) return observe(run, places, calls); // nothing has happened to it yet
     if (!isOfCoordinator(trial.fault)) arm(host.point);
-    const call = await begin(run, trial.turn === 'back' ? ['revert', run, '--to', trial.to, ...OPTIONS] : forward, folder, isOfCoordinator(trial.fault) ? arm : undefined);
+    const call = await begin(run, trial.turn === 'back' ? ['revert', run, '--to', trial.to, ...OPTIONS] : [...forward, ...OPTIONS], folder, isOfCoordinator(trial.fault) ? arm : undefined);
     const mended = inject({ trial, ground, run, folder, host, proxy, call, reached: reached!, begin });
     let exit = await call.ended;
     await mended;
     for (let out = call.out(); exit !== endOf(trial) && calls.length < MOST_CALLS;) {
-      const next = await begin(run, [...nextCall(trial, run, places, { exit, out }), ...OPTIONS], folder);
+      const next = await begin(run, [...nextCall(trial, run, places, { exit, out }, forward), ...OPTIONS], folder);
       exit = await next.ended;
       out = next.out();
     }
