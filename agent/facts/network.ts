@@ -42,7 +42,14 @@ export async function readRoutes(probe: Probe): Promise<Route[]> {
 
 /** Bridges of Open vSwitch with their ports. Throws StepError command_failed where its database does not answer. */
 export async function readBridges(probe: Probe): Promise<Bridge[]> {
-  const { stdout } = await probe.read(['ovs-vsctl', '--timeout=5', '--format=json', '--', '--columns=name,ports,datapath_type,other_config', 'list', 'Bridge', '--', '--columns=_uuid,name', 'list', 'Port']);
+  let stdout: string;
+  try {
+    ({ stdout } = await probe.read(['ovs-vsctl', '--timeout=5', '--format=json', '--', '--columns=name,ports,datapath_type,other_config', 'list', 'Bridge', '--', '--columns=_uuid,name', 'list', 'Port']));
+  } catch (error) {
+    // Not installed yet, or not started: an earlier step brings it, so a dry run cannot tell.
+    if (!(error instanceof StepError) || error.code !== 'command_failed') throw error;
+    throw new StepError('precondition_failed', `Open vSwitch does not answer: ${error.message}`, error.failure);
+  }
   try {
     return parseBridges(stdout);
   } catch (error) {
