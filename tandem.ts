@@ -14,8 +14,11 @@ async function run(args: string[]): Promise<number> {
   return await coordinator.main(args);
 }
 
+/** Resolves once what was printed is out: a pipe takes 64 KiB at a time, and an exit drops the rest. */
+const printed = async (): Promise<unknown> => await Promise.all([process.stdout, process.stderr].map(async (out) => { await new Promise((done) => { out.write('', done); }); }));
+
 // Ended outright: a host that does not answer would keep its half-open connection, and us, for minutes.
-run(process.argv.slice(2)).then((exitCode) => { process.exit(exitCode); }, (error: unknown) => {
+run(process.argv.slice(2)).then(async (exitCode) => { await printed(); process.exit(exitCode); }, (error: unknown) => {
   console.error('tandem: internal error:', error);
   process.exitCode = 1;
 });

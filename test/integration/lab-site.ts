@@ -76,7 +76,7 @@ export async function startLabSite(run: string, ...hosts: string[]): Promise<Lab
     anew(host) { shells.set(host, openShell(run, host)); },
     useRunbook(path) {
       const file = join(folder, 'site.yaml');
-      writeFileSync(file, readFileSync(file, 'utf8').replace(/^runbook: .*$/m, `runbook: ${path}`));
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/^runbook: .*$/m, `runbook: ${path}`).replace(/^variables: .*\n/m, ''));
     },
   };
 }
