@@ -1,4 +1,4 @@
-import { Root, Service, type INamespace, type Type } from 'protobufjs/light.js';
+import protobuf, { type INamespace, type Type } from 'protobufjs/light.js'; // CommonJS: Node finds no names in it
 import descriptor from '../generated/descriptor.json' with { type: 'json' };
 
 /** One method as grpc-js wants it; messages are plain objects. */
@@ -9,7 +9,7 @@ export interface MethodDefinition {
 }
 export type ServiceDefinition = Record<string, MethodDefinition>;
 
-const contract = Root.fromJSON(descriptor as INamespace).resolveAll();
+const contract = protobuf.Root.fromJSON(descriptor as INamespace).resolveAll();
 
 /** Numbers and enumerators' names, defaults filled in, the chosen field of a oneof named. */
 const PLAIN = { longs: Number, enums: String, defaults: true, oneofs: true };
@@ -18,8 +18,8 @@ const deserialize = (type: Type) => (bytes: Buffer): Record<string, unknown> => 
 
 /** A service of the contract. Made without proto-loader, which describes each message once more at every start, for a reflection service that nobody serves. */
 export function serviceOf(name: string): ServiceDefinition {
-  const service = contract.lookup(name, [Service]);
-  if (!(service instanceof Service)) throw new Error(`the contract has no service ${name}`);
+  const service = contract.lookup(name, [protobuf.Service]);
+  if (!(service instanceof protobuf.Service)) throw new Error(`the contract has no service ${name}`);
   return Object.fromEntries(service.methodsArray.map(({ name: method, requestStream, responseStream, resolvedRequestType: request, resolvedResponseType: response }) => {
     if (request === null || response === null) throw new Error(`${name}/${method} has a message that the contract does not know`);
     return [method, {
