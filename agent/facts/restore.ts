@@ -5,7 +5,7 @@ import type { ManifestEntry } from '../parse/manifest.ts';
 import { pathGlob } from '../parse/path-glob.ts';
 import { isRestored, look, readManifest, type State, type Wanted } from './backup.ts';
 
-export interface RestoreArgs { backup: string; host: string; paths: string[]; to?: string | undefined; protect: string[]; exclude: string[]; ownerMap: Record<string, string>; groupMap: Record<string, string>; optional: boolean; once: boolean }
+export interface RestoreArgs { backup: string; host: string; paths: string[]; to?: string | undefined; protect: string[]; exclude: string[]; ownerMap: Record<string, string>; groupMap: Record<string, string>; optional: boolean; once: boolean; edited: boolean }
 export interface RestoreView {
   wanted: Wanted[];
   /** By target path. */
@@ -37,7 +37,7 @@ export async function viewRestore(probe: Probe, args: RestoreArgs): Promise<Rest
   const targetOf = (path: string): string => (args.to === undefined ? path : args.to + path.slice(base.length));
   const taken = asked.filter((entry) => isRestored(entry) && !isExcluded(entry.path) && !isProtected(targetOf(entry.path)));
   const receipt = await readReceipt(probe, targetOf(base), args, manifest);
-  if (args.once && receipt.now === receipt.wanted) return { wanted: [], states: new Map(), differing: [], extra: [], left: [], digest: '', receipt };
+  if ((args.once || args.edited) && receipt.now === receipt.wanted) return { wanted: [], states: new Map(), differing: [], extra: [], left: [], digest: '', receipt };
   const wanted = await placed(probe, args, taken, targetOf);
   const states = new Map<string, State>(), inodes = new Map<string, number | undefined>(), hash = createHash('sha256');
   for (const one of wanted) {

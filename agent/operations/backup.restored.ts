@@ -18,9 +18,10 @@ const args = z.strictObject({
   ownerMap: z.record(z.string(), accountName).default({}).describe('User on the source host (a name, or "#ID" where it had none) to local user'),
   groupMap: z.record(z.string(), accountName).default({}).describe('The same for groups'),
   optional: z.boolean().default(false).describe('A path that the backup does not hold is no error'),
+  edited: z.boolean().default(false).describe('For a configuration that later steps edit: leaves a receipt in its folder, and is not restored over the edits again'),
   once: z.boolean().default(false).describe('For the data of a service: fills an empty folder, leaves a receipt in it, and never touches it again'),
 }).refine(({ to, paths }) => to === undefined || (paths.length === 1 && !/[*?]/.test(paths[0] ?? '')), { message: '`to` goes with exactly one path and no glob', path: ['to'] })
-  .refine(({ once, paths }) => !once || (paths.length === 1 && !/[*?]/.test(paths[0] ?? '')), { message: '`once` goes with exactly one path and no glob', path: ['once'] });
+  .refine(({ once, edited, paths }) => !(once || edited) || (paths.length === 1 && !/[*?]/.test(paths[0] ?? '')), { message: '`once` and `edited` go with exactly one path and no glob', path: ['once'] });
 type Args = z.infer<typeof args>;
 
 /**
@@ -42,24 +43,24 @@ export const backupRestored = operation({
   async apply(host, wanted) {
     const view = await viewRestore(host, wanted), record = await readRecord(host);
     for (const { target } of view.differing) record[target] ??= before(view.states.get(target)?.stat);
-    if (wanted.once) record[view.receipt.path] = null;
+    if (wanted.once || wanted.edited) record[view.receipt.path] = null;
     await host.writeFile(await recordPath(host), JSON.stringify(record), { mode: 0o600 });
     for (const [at, one] of view.differing.entries()) {
       await put(host, one, view);
       if (at % 200 === 199) host.progress(`${String(at + 1)} of ${String(view.differing.length)} restored`);
     }
     const folder = view.wanted[0];
-    if (wanted.once && folder !== undefined) await host.writeFile(view.receipt.path, view.receipt.wanted, { mode: 0o600, uid: folder.uid, gid: folder.gid });
+    if ((wanted.once || wanted.edited) && folder !== undefined) await host.writeFile(view.receipt.path, view.receipt.wanted, { mode: 0o600, uid: folder.uid, gid: folder.gid });
     if (view.extra.length > 0) host.progress(`not in the backup and left alone: ${view.extra.slice(0, 20).join(', ')}${view.extra.length > 20 ? ` and ${String(view.extra.length - 20)} more` : ''}`);
   },
   async verify(probe, wanted) {
-    return found(await viewRestore(probe, { ...wanted, once: false }), wanted);
+    return found(await viewRestore(probe, { ...wanted, once: false, edited: false }), wanted);
   },
   async revert(host, wanted) { await undoRestore(host, wanted); },
 });
 
-function found(view: RestoreView, { once }: Args): Finding {
-  const { receipt } = view;
+function found(view: RestoreView, { once: filled, edited }: Args): Finding {
+  const { receipt } = view, once = filled || edited;
   if (once && receipt.now === receipt.wanted && view.wanted.length === 0) return finding({ receipt: receipt.wanted }, [], `filled from this backup before (${receipt.path}), its service's own since then`);
   const differences = view.differing.map((one) => {
     const state = view.states.get(one.target);

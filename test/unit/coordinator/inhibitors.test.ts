@@ -13,7 +13,7 @@ const text = readFileSync(join(root, 'runbooks/osp5-to-osp6/inhibitors.yaml'), '
 const facts = (): Facts => JSON.parse(readFileSync(join(root, 'test/fixtures/plan/captured/controller.json'), 'utf8')) as Facts;
 interface Facts {
   host: { addresses: string[] }; os: { release: string }; packages: Record<string, string>; services: Record<string, string>; lvm: { pvs: object[] }; storage: { data: object[] };
-  broker: { kind: string }; db: { schemas: object; stamps: Record<string, string>; notUtf8: string[]; notInnodb: string[]; galera: boolean };
+  broker: { kind: string; users: string[] }; db: { schemas: object; stamps: Record<string, string>; notUtf8: string[]; notInnodb: string[]; galera: boolean };
   nova: { conductorUseLocal: boolean; networkManager: string }; cinder: { lvmBackends: object[] }; neutron: { corePlugin: string };
 }
 const place = { file: 'runbook.yaml', line: 1, column: 1 };
@@ -33,6 +33,7 @@ test('an Icehouse controller of packstack with data on its own disk is held back
 test.each<[string, string, (of: Facts) => void]>([
   ['trap 12: conductor use_local', 'conductor-use-local', (of) => { of.nova.conductorUseLocal = true; }],
   ['trap 14: a qpid cloud', 'qpid', (of) => { of.broker.kind = 'qpid'; }],
+  ['trap 15: a broker that knows guest alone', 'broker-guest-only', (of) => { of.broker.users = ['guest']; }],
   ['trap 8: a table in latin1', 'tables-not-utf8', (of) => { of.db.notUtf8 = ['glance.images']; }],
   ['trap 7: MyISAM', 'tables-not-innodb', (of) => { of.db.notInnodb = ['nova.instances']; }],
   ['trap 9: a Neutron database without its stamp', 'neutron-unstamped', (of) => { delete of.db.stamps['neutron']; }],

@@ -101,7 +101,7 @@ test('a file that was named must be there; no file at the usual place allows eve
 
 test('the policy made from the real plan allows each of its steps, and needs every line it has', () => {
   const plan = planSite(), [host] = plan.hosts, text = policyText(plan, host!.name, catalogue);
-  const steps = plan.stages.flatMap(({ hosts }) => hosts).filter((one) => one.host === host!.name).flatMap((one) => one.steps).filter((step) => step.skip === undefined);
+  const steps = plan.stages.flatMap(({ hosts }) => hosts).filter((one) => one.host === host!.name).flatMap((one) => one.steps).filter(({ skip, operation }) => skip === undefined && operation !== '');
   const refusals = (policy: string): (string | undefined)[] => {
     const made = parsePolicy('/p', policy);
     return steps.map((step) => { const one = catalogue.find(({ name }) => name === step.operation)!; return refusalOf(made, one.name, one.touches?.(one.args.parse(step.args)) ?? {}); });
