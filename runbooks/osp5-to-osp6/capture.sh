@@ -423,11 +423,22 @@ dump_databases() {
 # ---- fence ----------------------------------------------------------------------------------------------------------
 address_of() { ip -4 -o addr show | awk -v want="$1" '{ split($4, a, "/"); if (a[1] == want) { print $2, $4; exit } }'; }
 
-# One key of an ifcfg file, in place; the first copy of the file is kept.
-set_ifcfg() {
+check_ifcfg() {
   file=/etc/sysconfig/network-scripts/ifcfg-$1
   [ -f "$file" ] || die "$file is not there: this host's address is not set where RHEL 6 has it"
-  [ -f "$state/ifcfg-$1" ] || cp -p "$file" "$state/ifcfg-$1"
+}
+
+# The first copy of the file is kept, under its name once it is whole.
+keep_ifcfg() {
+  [ ! -f "$state/ifcfg-$1" ] || return 0
+  check_ifcfg "$1"
+  cp -p "$file" "$state/ifcfg.new"
+  mv "$state/ifcfg.new" "$state/ifcfg-$1"
+}
+
+# One key of an ifcfg file, in place.
+set_ifcfg() {
+  check_ifcfg "$1"
   grep -v "^$2=" "$file" >"$state/ifcfg.new" || true
   if [ -n "$3" ]; then printf '%s=%s\n' "$2" "$3" >>"$state/ifcfg.new"; fi
   cat "$state/ifcfg.new" >"$file"                    # keeps owner, mode and label
@@ -450,14 +461,16 @@ fence() {
     # shellcheck disable=SC2046 # two words
     set -- $(address_of "$old")
     [ $# -eq 2 ] || die "$old, the address of $host, is not on this host"
+    check_ifcfg "$1"
     printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${new_address:--}" "$(ip -4 route show | awk -v dev="$1" '$1 == "default" && $0 ~ " dev " dev "( |$)" { print $3; exit }')" >"$state/fenced.new"
     mv "$state/fenced.new" "$state/fenced"
   fi
+  IFS=$tab read -r interface old new gateway <"$state/fenced"
+  keep_ifcfg "$interface"
   for name in $services $database; do
     stop_service "$name"
     if installed "$name"; then chkconfig "$name" off; fi
   done
-  IFS=$tab read -r interface old new gateway <"$state/fenced"
   if [ "$new" = - ]; then
     set_ifcfg "$interface" ONBOOT no
   else
@@ -488,7 +501,8 @@ unfence() {
       if [ -n "$gateway" ]; then ip route replace default via "$gateway" dev "$interface"; fi
       arping -U -c 2 -I "$interface" "${old%/*}" >/dev/null || true
     fi
-    cat "$state/ifcfg-$interface" >"/etc/sysconfig/network-scripts/ifcfg-$interface"
+    # Without a copy, fence ended before it changed the file.
+    [ ! -f "$state/ifcfg-$interface" ] || cat "$state/ifcfg-$interface" >"/etc/sysconfig/network-scripts/ifcfg-$interface"
   fi
   # Last stopped, first started.
   awk '{ line[NR] = $0 } END { for (i = NR; i > 0; i--) print line[i] }' "$state/services" >"$state/services.back"
