@@ -457,7 +457,10 @@ fence() {
   if [ ! -f "$state/fenced" ]; then
     name_host
     old=${old_address:-$(getent hosts "$host" | awk '{ print $1; exit }')}
-    [ -n "$old" ] || die "no address is known for $host"
+    case $old in
+      '') die "no address is known for $host" ;;
+      127.*) die "$old is this host's alone, no other host knows it: --address A" ;;
+    esac
     # shellcheck disable=SC2046 # two words
     set -- $(address_of "$old")
     [ $# -eq 2 ] || die "$old, the address of $host, is not on this host"
