@@ -423,6 +423,18 @@ dump_databases() {
 # ---- fence ----------------------------------------------------------------------------------------------------------
 address_of() { ip -4 -o addr show | awk -v want="$1" '{ split($4, a, "/"); if (a[1] == want) { print $2, $4; exit } }'; }
 
+# check_static INTERFACE ADDRESS: its ifcfg file has this address, in the one key that is rewritten, and no other way to one.
+check_static() {
+  check_ifcfg "$1"
+  # shellcheck disable=SC2016 # an awk program
+  wrong=$(awk -v want="$2" '
+    /^[ \t]*#/ { next }
+    { p = index($0, "="); key = substr($0, 1, p - 1); value = substr($0, p + 1); gsub(/[ \t]/, "", key); gsub(/["\047\r]/, "", value); sub(/[ \t].*/, "", value) }
+    key == "IPADDR" { address = value }
+    (key == "BOOTPROTO" && tolower(value) ~ /^(dhcp|bootp)$/) || key ~ /^IPADDR[0-9]+$/ { found = key "=" value }
+    END { if (found != "") print found; else if (address != want) print "IPADDR=" address }' "$file")
+  [ -z "$wrong" ] || die "$file has $wrong: a reboot would bring $2 back; write IPADDR=$2 there, without DHCP or numbered addresses"
+}
 check_ifcfg() {
   file=/etc/sysconfig/network-scripts/ifcfg-$1
   [ -f "$file" ] || die "$file is not there: this host's address is not set where RHEL 6 has it"
@@ -464,7 +476,7 @@ fence() {
     # shellcheck disable=SC2046 # two words
     set -- $(address_of "$old")
     [ $# -eq 2 ] || die "$old, the address of $host, is not on this host"
-    check_ifcfg "$1"
+    check_static "$1" "$old"
     printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${new_address:--}" "$(ip -4 route show | awk -v dev="$1" '$1 == "default" && $0 ~ " dev " dev "( |$)" { print $3; exit }')" >"$state/fenced.new"
     mv "$state/fenced.new" "$state/fenced"
   fi
