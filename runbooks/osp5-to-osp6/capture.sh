@@ -23,7 +23,7 @@ In this order, on the old controller (rows P1 to P12 of the procedure):
 On a compute, once it is empty: facts, hot, freeze, cold, fence.
   database  what facts asks of the database, by itself
   unfence   the way back: the address, the services' starts, the services
-  probe ADDRESS [PORT...]   from any OTHER host: does anyone answer for ADDRESS; do these ports take connections?
+  probe ADDRESS [PORT...]   from any OTHER host of its network: does anyone answer for ADDRESS; do these ports take connections?
 
 Options:
   --backup FOLDER     the backup medium, mounted (row P2b); one folder for each host is made in it
@@ -538,10 +538,17 @@ unfence() {
 probe_address() {
   need_root
   address=$1; shift
-  [ -n "$device" ] || device=$(ip -4 route get "$address" | sed -n 's/.* dev \([^ ]*\).*/\1/p')
+  route=$(ip -4 route get "$address" ${device:+oif "$device"}) || die "no route to $address${device:+ on $device}"
+  case $route in *' via '*) die "$address lies behind a gateway: ask from a host of its own network, silence says nothing here" ;; esac
+  [ -n "$device" ] || device=$(printf '%s\n' "$route" | sed -n 's/.* dev \([^ ]*\).*/\1/p')
   [ -n "$device" ] || die "no route to $address"
-  open=no
-  if arping -c 3 -w 5 -I "$device" "$address" >/dev/null 2>&1; then say "$address: somebody answers on $device"; open=yes; else say "$address: silent on $device"; fi
+  open=no status=0
+  answer=$(arping -c 3 -w 5 -I "$device" "$address" 2>&1) || status=$?
+  case $status:$answer in
+    0:*) say "$address: somebody answers on $device"; open=yes ;;
+    1:ARPING*) say "$address: silent on $device" ;;  # it asked, and heard nothing
+    *) die "arping could not ask on $device (status $status): $answer" ;;
+  esac
   for port in "$@"; do
     case $port in '' | *[!0-9]*) usage "$port: a port number is needed" ;; esac
     status=0
