@@ -300,6 +300,7 @@ cold_copy() {
     same_as_copy || die 'the copy is not what the host has: see above'
   fi
   mv "$work/source" "$work/lines"
+  refuse_running                                     # again: what started meanwhile wrote to what was copied
   write_manifest cold "$tree"
   say "cold copy of $host in $tree, read again and equal; next: fence"
 }
@@ -310,6 +311,7 @@ manifest_only() {
   if [ "$hot" = no ]; then refuse_running; mode=cold; fi
   choose_folders
   describe "${root:-/}"
+  if [ "$hot" = no ]; then refuse_running; fi        # again: what started meanwhile wrote to what was described
   write_manifest "$mode" "$tree"
   say "$mode manifest of $host in $tree; nothing was copied"
 }
@@ -353,6 +355,9 @@ refuse_running() {
   fi
   [ -z "$root" ] || return 0
   if pidof mysqld >/dev/null; then die 'mysqld runs: sh capture.sh freeze --database'; fi
+  for name in qemu-kvm qemu-system-x86_64; do
+    if pidof "$name" >/dev/null; then die "$name runs: an instance writes to its disk; stop it or move it away"; fi
+  done
   for name in $services; do
     if installed "$name" && running "$name"; then die "$name runs: sh capture.sh freeze"; fi
   done
