@@ -363,9 +363,12 @@ refuse_running() {
   done
 }
 
+# name_state NEW NAME: only what the disk has gets its name, so that no power cut leaves an empty note.
+name_state() { sync; mv "$state/$1" "$state/$2"; }
+
 # Noted once, before anything is stopped: NAME, the runlevels in which it starts, whether it ran.
 note_services() {
-  [ ! -f "$state/services" ] || return 0
+  [ ! -s "$state/services" ] || return 0
   for name in $services $database; do
     installed "$name" || continue
     levels=
@@ -375,7 +378,7 @@ note_services() {
     ran=no; if running "$name"; then ran=yes; fi
     printf '%s\t%s\t%s\n' "$name" "${levels:--}" "$ran"
   done >"$state/services.new"
-  mv "$state/services.new" "$state/services"
+  name_state services.new services
 }
 
 stop_service() {
@@ -447,10 +450,10 @@ check_ifcfg() {
 
 # The first copy of the file is kept, under its name once it is whole.
 keep_ifcfg() {
-  [ ! -f "$state/ifcfg-$1" ] || return 0
+  [ ! -s "$state/ifcfg-$1" ] || return 0
   check_ifcfg "$1"
   cp -p "$file" "$state/ifcfg.new"
-  mv "$state/ifcfg.new" "$state/ifcfg-$1"
+  name_state ifcfg.new "ifcfg-$1"
 }
 
 # One key of an ifcfg file, in place.
@@ -466,12 +469,12 @@ set_ifcfg() {
 fence() {
   need_root
   [ -z "$root" ] || usage 'fence works on the running host'
-  [ -n "$new_address" ] || [ "$down" = yes ] || [ -f "$state/fenced" ] || usage 'fence needs --new-address ADDRESS/LENGTH or --down'
+  [ -n "$new_address" ] || [ "$down" = yes ] || [ -s "$state/fenced" ] || usage 'fence needs --new-address ADDRESS/LENGTH or --down'
   case $new_address in '' | [0-9]*.[0-9]*.[0-9]*.[0-9]*/[0-9]*) ;; *) usage "$new_address: an IPv4 address and its prefix length are needed" ;; esac
   trap '' HUP PIPE                                   # whoever started this may lose the line to this host
   mkdir -p "$state"
   note_services
-  if [ ! -f "$state/fenced" ]; then
+  if [ ! -s "$state/fenced" ]; then
     name_host
     old=${old_address:-$(getent hosts "$host" | awk '{ print $1; exit }')}
     case $old in
@@ -483,7 +486,7 @@ fence() {
     [ $# -eq 2 ] || die "$old, the address of $host, is not on this host"
     check_static "$1" "$old"
     printf '%s\t%s\t%s\t%s\n' "$1" "$2" "${new_address:--}" "$(ip -4 route show | awk -v dev="$1" '$1 == "default" && $0 ~ " dev " dev "( |$)" { print $3; exit }')" >"$state/fenced.new"
-    mv "$state/fenced.new" "$state/fenced"
+    name_state fenced.new fenced
   fi
   IFS=$tab read -r interface old new gateway <"$state/fenced"
   keep_ifcfg "$interface"
@@ -508,9 +511,9 @@ fence() {
 unfence() {
   need_root
   [ -z "$root" ] || usage 'unfence works on the running host'
-  [ -f "$state/services" ] || die 'nothing was frozen or fenced here'
+  [ -s "$state/services" ] || [ -s "$state/fenced" ] || die 'nothing was frozen or fenced here'
   trap '' HUP PIPE
-  if [ -f "$state/fenced" ]; then
+  if [ -s "$state/fenced" ]; then
     IFS=$tab read -r interface old new gateway <"$state/fenced"
     if [ -z "$(address_of "${old%/*}")" ]; then
       ip link set "$interface" up
@@ -522,7 +525,7 @@ unfence() {
       arping -U -c 2 -I "$interface" "${old%/*}" >/dev/null || true
     fi
     # Without a copy, fence ended before it changed the file.
-    [ ! -f "$state/ifcfg-$interface" ] || cat "$state/ifcfg-$interface" >"/etc/sysconfig/network-scripts/ifcfg-$interface"
+    [ ! -s "$state/ifcfg-$interface" ] || cat "$state/ifcfg-$interface" >"/etc/sysconfig/network-scripts/ifcfg-$interface"
   fi
   # Last stopped, first started.
   awk '{ line[NR] = $0 } END { for (i = NR; i > 0; i--) print line[i] }' "$state/services" >"$state/services.back"
