@@ -124,6 +124,7 @@ open_backup() {
     if [ "$same_disk" = yes ] || [ ! -d "$root/$folder" ]; then continue; fi
     [ "$(stat -c %d "$root/$folder/.")" != "$medium" ] || die "$backup lies on the same file system as /$folder: mount another one there (--same-disk takes it all the same)"
   done
+  if [ "$same_disk" = yes ]; then refuse_below; fi
   try_medium
   tree=$backup/$host
   mkdir -p "$tree" "$state"
@@ -132,6 +133,15 @@ open_backup() {
   trap 'exit 1' HUP INT TERM
   exec 9>"$state/lock"
   flock -n 9 || die 'another capture is at work on this host'
+}
+
+# A backup below a folder that is copied would be copied into itself, again with each run.
+refuse_below() {
+  at=$(readlink -f "$backup")
+  for folder in $folders $added; do
+    [ -d "$root/$folder" ] || continue
+    case $at/ in "$(readlink -f "$root/$folder")"/*) die "$backup lies below /$folder, which is copied: choose another folder" ;; esac
+  done
 }
 
 # Trap 3: an NFS server with root_squash makes root's files nobody's, and unreadable ones unreadable.
