@@ -127,10 +127,16 @@ open_backup() {
   if [ "$same_disk" = yes ]; then refuse_below; fi
   try_medium
   tree=$backup/$host
-  mkdir -p "$tree" "$state"
+  mkdir -p "$tree"
   work=$(mktemp -d "$tree/.capture.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   trap 'exit 1' HUP INT TERM
+  take_lock
+}
+
+# One at a time; whoever starts a service closes 9 for it, which would hold the lock as long as it runs.
+take_lock() {
+  mkdir -p "$state"
   exec 9>"$state/lock"
   flock -n 9 || die 'another capture is at work on this host'
 }
@@ -393,7 +399,7 @@ note_services() {
 
 stop_service() {
   installed "$1" && running "$1" || return 0
-  service "$1" stop || true
+  service "$1" stop 9>&- || true
   seconds=0
   while running "$1"; do
     [ $seconds -lt 60 ] || die "$1 still runs a minute after it was told to stop"
@@ -405,7 +411,7 @@ stop_service() {
 freeze() {
   need_root
   [ -z "$root" ] || usage 'freeze works on the running host'
-  mkdir -p "$state"
+  take_lock
   note_services
   for name in $services; do stop_service "$name"; done
   if [ "$with_database" = yes ]; then stop_service $database; fi
@@ -482,7 +488,7 @@ fence() {
   [ -n "$new_address" ] || [ "$down" = yes ] || [ -s "$state/fenced" ] || usage 'fence needs --new-address ADDRESS/LENGTH or --down'
   case $new_address in '' | [0-9]*.[0-9]*.[0-9]*.[0-9]*/[0-9]*) ;; *) usage "$new_address: an IPv4 address and its prefix length are needed" ;; esac
   trap '' HUP PIPE                                   # whoever started this may lose the line to this host
-  mkdir -p "$state"
+  take_lock
   note_services
   if [ ! -s "$state/fenced" ]; then
     name_host
@@ -521,6 +527,7 @@ fence() {
 unfence() {
   need_root
   [ -z "$root" ] || usage 'unfence works on the running host'
+  take_lock
   [ -s "$state/services" ] || [ -s "$state/fenced" ] || die 'nothing was frozen or fenced here'
   trap '' HUP PIPE
   if [ -s "$state/fenced" ]; then
@@ -542,7 +549,7 @@ unfence() {
   while IFS=$tab read -r name levels ran; do
     if [ "$levels" != - ]; then chkconfig --level "$levels" "$name" on; fi
     if [ "$ran" = yes ] && ! running "$name"; then
-      (trap - HUP PIPE; exec service "$name" start </dev/null) || die "$name does not start"
+      (trap - HUP PIPE; exec service "$name" start </dev/null 9>&-) || die "$name does not start"
       say "started $name"
     fi
   done <"$state/services.back"
