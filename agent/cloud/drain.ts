@@ -39,13 +39,20 @@ export async function drain(d: Drain): Promise<string[]> {
     const work = await readWork(d.cloud, d.rules.host);
     const ids = [...new Set([...work.servers.map((one) => one.id), ...work.migrations.map((one) => one.instance_uuid), ...work.notPutBack.map((one) => one.id)])].filter((id) => !over.has(id));
     if (ids.length === 0) return [...over.values()];
+    const thrown: unknown[] = [];
     const next = async (): Promise<void> => {
       for (let id = ids.shift(); id !== undefined; id = ids.shift()) {
-        const problem = await moveOne(d, id, isOwnersResize(work.migrations, id), stopped, () => { errors += 1; });
-        if (problem !== undefined) over.set(id, problem);
+        try {
+          const problem = await moveOne(d, id, isOwnersResize(work.migrations, id), stopped, () => { errors += 1; });
+          if (problem !== undefined) over.set(id, problem);
+        } catch (error) {
+          thrown.push(error);
+          ids.length = 0; // nobody begins another; what is under way is waited for, so that nothing acts after the end
+        }
       }
     };
-    await Promise.all(Array.from({ length: d.limits.concurrency }, next));
+    await Promise.allSettled(Array.from({ length: d.limits.concurrency }, next));
+    if (thrown.length > 0) throw thrown[0];
     await pause();
   }
 }
@@ -54,14 +61,21 @@ export async function drain(d: Drain): Promise<string[]> {
 async function moveOne(d: Drain, id: string, ownersResize: boolean, stopped: () => string | undefined, failed: () => void): Promise<string | undefined> {
   const tried = new Set<string>();
   for (let failures: string[] = []; ;) {
-    const server = await settle(d, id);
+    let server: Server | undefined;
+    const unseen = await failureOf(async () => { server = await settle(d, id); return undefined; });
+    if (unseen !== undefined) {
+      failed();
+      failures = [...failures, unseen];
+      if (failures.length >= d.limits.tries) return `instance ${id}: ${failures.join('; then ')}`;
+      continue;
+    }
     if (server === undefined) return undefined; // its owner deleted it
     const verdict = judge(server, d.rules, d.nodes, ownersResize);
     const giveUp = verdict.how === 'blocked' ? verdict.why
       : verdict.how === 'gone' || verdict.how === 'confirm' ? undefined
         : failures.length >= d.limits.tries ? failures.join('; then ') : stopped();
     if (giveUp !== undefined || verdict.how === 'gone') {
-      const notBack = await putBack(d, server);
+      const moved = server, notBack = await failureOf(() => putBack(d, moved));
       if (giveUp === undefined && notBack === undefined) { d.host.progress(`${named(server)} is ${server.status} on ${hostOf(server)}`); return undefined; }
       const why = [giveUp, notBack].filter((text) => text !== undefined).join('; ');
       d.host.progress(`${named(server)} stays: ${why}`);
@@ -78,15 +92,20 @@ async function moveOne(d: Drain, id: string, ownersResize: boolean, stopped: () 
   }
 }
 
-async function attempt(d: Drain, server: Server, verdict: Verdict, tried: Set<string>): Promise<Failure> {
+const attempt = (d: Drain, server: Server, verdict: Verdict, tried: Set<string>): Promise<Failure> => failureOf(async () => {
+  switch (verdict.how) {
+    case 'prepare': return await prepare(d, server, verdict);
+    case 'confirm': return await confirmOrRevert(d, server);
+    case 'live': return await migrateLive(d, server, verdict.targets, tried);
+    case 'cold': return await migrate(d, server);
+    default: return undefined;
+  }
+});
+
+/** What a service did not do for one instance is that instance's failure, and not the drain's. */
+async function failureOf(part: () => Promise<Failure>): Promise<Failure> {
   try {
-    switch (verdict.how) {
-      case 'prepare': return await prepare(d, server, verdict);
-      case 'confirm': return await confirmOrRevert(d, server);
-      case 'live': return await migrateLive(d, server, verdict.targets, tried);
-      case 'cold': return await migrate(d, server);
-      default: return undefined;
-    }
+    return await part();
   } catch (error) {
     if (error instanceof StepError && error.code === 'command_failed') return error.message;
     throw error;

@@ -211,3 +211,24 @@ test('a dry run says of each instance what would be done', async () => {
   expect(found).toEqual({ instances: 3, migrations: 0 });
   expect(differences.map((one) => one.wanted)).toEqual(['live migration to cmp3', 'cold migration (it is shut off)', 'nothing can be done: status PAUSED is left to a person: neither way of migration takes it']);
 });
+
+test('one that throws: no other is begun, what is under way is finished first, and the first error is told', async () => {
+  const fake = cloud();
+  for (let at = 0; at < 6; at += 1) fake.add(`i${at}`, 'ACTIVE', 'cmp1');
+  fake.onAct = (what) => { if (what === 'os-migrateLive i1') throw new Error('killed'); };
+  await expect(drained(fake, { concurrency: 2 })).rejects.toThrow('killed');
+  expect(fake.servers.filter((one) => one.task !== null), 'under way').toEqual([]);
+  const begun = acts(fake);
+  await new Promise((resolve) => { setTimeout(resolve, 60_000); });
+  expect(acts(fake)).toEqual(begun);
+  expect(begun).toEqual(['os-migrateLive i0', 'os-migrateLive i1']);
+});
+
+test('an instance that cannot be looked at is a failure of its own', async () => {
+  const fake = cloud();
+  fake.add('dark', 'ACTIVE', 'cmp1');
+  fake.add('web', 'ACTIVE', 'cmp1');
+  fake.unseen.add('dark');
+  await expect(drained(fake, { instanceS: 10 })).rejects.toMatchObject({ code: 'command_failed', message: expect.stringMatching(/cmp1 is not empty; instance 0{8}.*HTTP 500/) as string });
+  expect(where(fake)).toEqual(['dark ACTIVE cmp1', 'web ACTIVE cmp2']);
+});

@@ -37,6 +37,8 @@ export class FakeCompute {
   mostUnderWay = 0;
   /** Called with what was done, so that a test can kill the drain there. */
   onAct: (what: string) => void = () => undefined;
+  /** Instances whose look is answered with 500. */
+  unseen = new Set<string>();
   private next = 1;
 
   add(name: string, status: string, host: string, over: Partial<FakeServer> = {}): FakeServer {
@@ -68,6 +70,7 @@ export class FakeCompute {
       return json({ servers: query.has('marker') ? [] : wanted.map(shown) });
     }
     const server = this.servers.find((one) => rest === `/servers/${one.id}` && !one.deleted);
+    if (server !== undefined && this.unseen.has(server.name)) return fault(500, 'computeFault', 'The server has either erred or is incapable of performing the requested operation.');
     return server === undefined ? fault(404, 'itemNotFound', 'The resource could not be found.') : json({ server: shown(server) });
   }
 
