@@ -33,18 +33,28 @@ export async function readWork(cloud: Cloud, host: string): Promise<{ servers: S
 export async function drain(d: Drain): Promise<string[]> {
   const untilMs = performance.now() + d.limits.deadlineS * 1000;
   const over = new Map<string, string>(); // given up, by id, with the reason
-  let errors = 0;
+  const elsewhere = new Map<string, number>(); // when it was first found to be elsewhere, by id
+  let errors = 0, lastRound = false;
   const stopped = (): string | undefined => (errors > d.limits.errorBudget ? `not begun: ${errors} moves have failed, ${d.limits.errorBudget} may` : performance.now() > untilMs ? `not begun: the ${d.limits.deadlineS} s are over` : undefined);
   for (;;) {
     const work = await readWork(d.cloud, d.rules.host);
-    const ids = [...new Set([...work.servers.map((one) => one.id), ...work.migrations.map((one) => one.instance_uuid), ...work.notPutBack.map((one) => one.id)])].filter((id) => !over.has(id));
+    const toMove = new Set([...work.servers, ...work.notPutBack].map((one) => one.id));
+    for (const one of work.migrations) {
+      const sinceMs = elsewhere.get(one.instance_uuid);
+      // A record may be ended a moment after its instance; one that is not has lost its move.
+      if (sinceMs !== undefined && !toMove.has(one.instance_uuid) && performance.now() - sinceMs >= d.limits.noticeS * 1000) over.set(one.instance_uuid, stale(one));
+    }
+    const ids = [...new Set([...toMove, ...work.migrations.map((one) => one.instance_uuid)])].filter((id) => !over.has(id));
     if (ids.length === 0) return [...over.values()];
+    if (lastRound) return [...over.values(), ...ids.map((id) => `instance ${id}: still to be done when the ${d.limits.deadlineS} s were over`)];
+    lastRound = performance.now() > untilMs;
     const thrown: unknown[] = [];
     const next = async (): Promise<void> => {
       for (let id = ids.shift(); id !== undefined; id = ids.shift()) {
         try {
           const problem = await moveOne(d, id, isOwnersResize(work.migrations, id), stopped, () => { errors += 1; });
           if (problem !== undefined) over.set(id, problem);
+          else if (!elsewhere.has(id)) elsewhere.set(id, performance.now());
         } catch (error) {
           thrown.push(error);
           ids.length = 0; // nobody begins another; what is under way is waited for, so that nothing acts after the end
@@ -56,6 +66,9 @@ export async function drain(d: Drain): Promise<string[]> {
     await pause();
   }
 }
+
+/** A migration that goes on for ever in the records alone: no call of the service ends it. */
+const stale = (one: Migration): string => `instance ${one.instance_uuid}: it is elsewhere, but its migration ${one.id} (${one.source_compute ?? '?'} to ${one.dest_compute ?? '?'}) still is ${one.status}: see that nothing of the instance is left on the host that it came from, then set the status of row ${one.id} in table migrations of the compute service's database to error`;
 
 /** One instance to its end: elsewhere (undefined), or why not. */
 async function moveOne(d: Drain, id: string, ownersResize: boolean, stopped: () => string | undefined, failed: () => void): Promise<string | undefined> {

@@ -232,3 +232,18 @@ test('an instance that cannot be looked at is a failure of its own', async () =>
   await expect(drained(fake, { instanceS: 10 })).rejects.toMatchObject({ code: 'command_failed', message: expect.stringMatching(/cmp1 is not empty; instance 0{8}.*HTTP 500/) as string });
   expect(where(fake)).toEqual(['dark ACTIVE cmp1', 'web ACTIVE cmp2']);
 });
+
+test('a migration whose instance is elsewhere, and that is never ended, is named and not looked at for ever', async () => {
+  const fake = cloud();
+  const server = fake.add('web', 'ACTIVE', 'cmp2');
+  fake.migrations.push({ id: 7, instance_uuid: server.id, status: 'migrating', source_compute: 'cmp1', dest_compute: 'cmp2', old_instance_type_id: 6, new_instance_type_id: 6 });
+  await expect(drained(fake)).rejects.toMatchObject({ code: 'command_failed', message: expect.stringMatching(/its migration 7 \(cmp1 to cmp2\) still is migrating: .*table migrations/) as string });
+  expect(acts(fake)).toEqual([]);
+});
+
+test('the end of all the time ends also what is listed again and again', async () => {
+  const fake = cloud();
+  const server = fake.add('web', 'ACTIVE', 'cmp2');
+  fake.migrations.push({ id: 7, instance_uuid: server.id, status: 'migrating', source_compute: 'cmp1', dest_compute: 'cmp2', old_instance_type_id: 6, new_instance_type_id: 6 });
+  await expect(drained(fake, { deadlineS: 60, noticeS: 600 })).rejects.toMatchObject({ message: expect.stringMatching(/still to be done when the 60 s were over/) as string });
+});
