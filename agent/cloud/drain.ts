@@ -16,8 +16,18 @@ export async function readNodes(cloud: Cloud): Promise<Node[]> {
   }));
 }
 
-/** An instance that waits for its owner's word: its flavour changed. A cold migration keeps the flavour. */
-export const isOwnersResize = (migrations: Migration[], id: string): boolean => migrations.some((one) => one.instance_uuid === id && one.old_instance_type_id !== one.new_instance_type_id);
+/** Whether an instance in VERIFY_RESIZE waits for its owner's word: its flavour changed, which a cold migration keeps. By the newest migration that can be confirmed; undefined for none. */
+export function isOwnersResize(migrations: Migration[], id: string): boolean | undefined {
+  const waiting = migrations.filter((one) => one.instance_uuid === id && ['finished', 'confirming', 'reverting'].includes(one.status));
+  const [newest] = waiting.sort((a, b) => b.id - a.id);
+  return newest === undefined ? undefined : newest.old_instance_type_id !== newest.new_instance_type_id;
+}
+
+/** Asked for the host that the instance is on, where its newest migration ends, and right before it is judged: an owner may resize meanwhile. */
+async function readOwnersResize(d: Drain, server: Server): Promise<boolean | undefined> {
+  const { migrations } = await d.cloud.get<{ migrations: Migration[] }>('compute', `/os-migrations?host=${encodeURIComponent(hostOf(server))}`);
+  return isOwnersResize(migrations, server.id);
+}
 
 /** All that this drain has to do with: on the host, under way from it, and moved but not yet put back into its state. */
 export async function readWork(cloud: Cloud, host: string): Promise<{ servers: Server[]; migrations: Migration[]; notPutBack: Server[] }> {
@@ -52,7 +62,7 @@ export async function drain(d: Drain): Promise<string[]> {
     const next = async (): Promise<void> => {
       for (let id = ids.shift(); id !== undefined; id = ids.shift()) {
         try {
-          const problem = await moveOne(d, id, isOwnersResize(work.migrations, id), stopped, () => { errors += 1; });
+          const problem = await moveOne(d, id, stopped, () => { errors += 1; });
           if (problem !== undefined) over.set(id, problem);
           else if (!elsewhere.has(id)) elsewhere.set(id, performance.now());
         } catch (error) {
@@ -71,11 +81,15 @@ export async function drain(d: Drain): Promise<string[]> {
 const stale = (one: Migration): string => `instance ${one.instance_uuid}: it is elsewhere, but its migration ${one.id} (${one.source_compute ?? '?'} to ${one.dest_compute ?? '?'}) still is ${one.status}: see that nothing of the instance is left on the host that it came from, then set the status of row ${one.id} in table migrations of the compute service's database to error`;
 
 /** One instance to its end: elsewhere (undefined), or why not. */
-async function moveOne(d: Drain, id: string, ownersResize: boolean, stopped: () => string | undefined, failed: () => void): Promise<string | undefined> {
+async function moveOne(d: Drain, id: string, stopped: () => string | undefined, failed: () => void): Promise<string | undefined> {
   const tried = new Set<string>();
   for (let failures: string[] = []; ;) {
-    let server: Server | undefined;
-    const unseen = await failureOf(async () => { server = await settle(d, id); return undefined; });
+    let server: Server | undefined, ownersResize: boolean | undefined;
+    const unseen = await failureOf(async () => {
+      server = await settle(d, id);
+      if (server?.status === 'VERIFY_RESIZE') ownersResize = await readOwnersResize(d, server);
+      return undefined;
+    });
     if (unseen !== undefined) {
       failed();
       failures = [...failures, unseen];

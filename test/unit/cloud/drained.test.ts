@@ -247,3 +247,25 @@ test('the end of all the time ends also what is listed again and again', async (
   fake.migrations.push({ id: 7, instance_uuid: server.id, status: 'migrating', source_compute: 'cmp1', dest_compute: 'cmp2', old_instance_type_id: 6, new_instance_type_id: 6 });
   await expect(drained(fake, { deadlineS: 60, noticeS: 600 })).rejects.toMatchObject({ message: expect.stringMatching(/still to be done when the 60 s were over/) as string });
 });
+
+test("an owner's resize that begins while the drain goes on is the owner's too", async () => {
+  const fake = cloud();
+  const server = fake.add('web', 'ACTIVE', 'cmp1');
+  fake.liveFails.set('web', 'refused');
+  // Between two tries: the older migration of the same instance kept the flavour.
+  fake.migrations.push({ id: 1, instance_uuid: server.id, status: 'confirmed', source_compute: 'cmp2', dest_compute: 'cmp1', old_instance_type_id: 6, new_instance_type_id: 6 });
+  fake.onAct = () => {
+    Object.assign(server, { status: 'VERIFY_RESIZE', host: 'cmp2', before: 'ACTIVE' });
+    fake.migrations.push({ id: 2, instance_uuid: server.id, status: 'finished', source_compute: 'cmp1', dest_compute: 'cmp2', old_instance_type_id: 6, new_instance_type_id: 7 });
+  };
+  await expect(drained(fake)).rejects.toMatchObject({ message: expect.stringMatching(/its owner has not confirmed a resize/) as string });
+  expect(acts(fake)).not.toContain('confirmResize web');
+});
+
+test('VERIFY_RESIZE without a migration that is finished is left to a person', async () => {
+  const fake = cloud();
+  const server = fake.add('web', 'VERIFY_RESIZE', 'cmp1', { before: 'ACTIVE' });
+  fake.migrations.push({ id: 1, instance_uuid: server.id, status: 'reverted', source_compute: 'cmp2', dest_compute: 'cmp1', old_instance_type_id: 6, new_instance_type_id: 6 });
+  await expect(drained(fake)).rejects.toMatchObject({ message: expect.stringMatching(/no migration of it is known to be finished.*nova resize-confirm/) as string });
+  expect(acts(fake)).toEqual([]);
+});
