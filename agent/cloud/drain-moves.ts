@@ -119,9 +119,9 @@ export async function migrate(d: Drain, server: Server): Promise<Failure> {
   return await begin(d, server, { migrate: null }) ?? await follow(d, server, 'cold migration');
 }
 
-/** An instance that waits for a confirmation is confirmed when it is well where it is, else taken back. */
-export async function confirmOrRevert(d: Drain, server: Server): Promise<Failure> {
-  const wrong = await unwell(d, server);
+/** An instance that waits for a confirmation is confirmed when it is well where it is, else taken back. `before`: its status before its move. */
+export async function confirmOrRevert(d: Drain, server: Server, before: string | undefined): Promise<Failure> {
+  const wrong = await unwell(d, server, before);
   if (wrong === undefined) {
     return await end(d, server, { confirmResize: null });
   }
@@ -138,10 +138,10 @@ async function end(d: Drain, server: Server, action: Record<string, unknown>): P
 }
 
 /** Why an instance is not well on its new host: one that runs must give its console, one that was off must be off. */
-async function unwell(d: Drain, server: Server): Promise<Failure> {
+async function unwell(d: Drain, server: Server, before: string | undefined): Promise<Failure> {
   if (!d.rules.elsewhere && !d.rules.targets.some((one) => sameHost(one, hostOf(server))) && !sameHost(hostOf(server), d.rules.host)) return 'it may not go';
   const power = server['OS-EXT-STS:power_state'];
-  if (power === 4) return undefined;
+  if (power === 4) return before === 'SHUTOFF' ? undefined : `it is off, and was ${before ?? 'in a state that is not known'} before`;
   if (power !== 1) return `its power_state is ${power}`;
   const giveUpMs = performance.now() + Math.max(60, d.limits.noticeS) * 1000;
   for (;;) {

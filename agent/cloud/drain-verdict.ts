@@ -54,14 +54,17 @@ export function places(rules: DrainRules, nodes: Node[]): Node[] {
     .sort((a, b) => rank(a) - rank(b) || b.hypervisorVersion - a.hypervisorVersion || (a.host < b.host ? -1 : 1));
 }
 
-/** The verdict for an instance that rests or has been waited for. `ownersResize`: it waits for its owner to confirm a change of flavour; undefined: nobody knows what it waits for. */
-export function judge(server: Server, rules: DrainRules, nodes: Node[], ownersResize: boolean | undefined): Verdict {
+/** The verdict for an instance that rests or has been waited for. `ownersResize`: it waits for its owner to confirm a change of flavour; undefined: nobody knows what it waits for. `before`: its status before its cold migration; undefined: this drain did not begin it. */
+export function judge(server: Server, rules: DrainRules, nodes: Node[], ownersResize: boolean | undefined, before?: string): Verdict {
   const task = taskOf(server), here = sameHost(hostOf(server), rules.host);
   if (task === 'migrating') return blocked(`task_state migrating was left behind by a live migration that failed; see that it runs on ${hostOf(server)}, then: nova reset-state --active ${server.id}`);
   if (task !== null) return blocked(`task_state ${task} does not end; find out what holds it, then: nova reset-state ${server.id}`);
   if (server.status === 'VERIFY_RESIZE') {
     if (ownersResize === undefined) return blocked(`it waits to be confirmed, and no migration of it is known to be finished, so it may be its owner's resize: look at it, then: nova resize-confirm or resize-revert ${server.id}`);
-    return ownersResize && rules.policy.resized === 'leave' ? blocked('its owner has not confirmed a resize: ask the owner to confirm or revert it') : { how: 'confirm' };
+    if (ownersResize && rules.policy.resized === 'leave') return blocked('its owner has not confirmed a resize: ask the owner to confirm or revert it');
+    // Off may be as it was, or a guest that died on its new host.
+    if (server['OS-EXT-STS:power_state'] === 4 && before === undefined) return blocked(`it is off on ${hostOf(server)}, and it is not known whether it was before its move, which an earlier try began: not confirmed; look at it, then: nova resize-confirm or resize-revert ${server.id}`);
+    return { how: 'confirm' };
   }
   if (!here) return { how: 'gone' };
   switch (server.status) {

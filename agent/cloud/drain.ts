@@ -83,6 +83,7 @@ const stale = (one: Migration): string => `instance ${one.instance_uuid}: it is 
 /** One instance to its end: elsewhere (undefined), or why not. */
 async function moveOne(d: Drain, id: string, stopped: () => string | undefined, failed: () => void): Promise<string | undefined> {
   const tried = new Set<string>();
+  let before: string | undefined; // its status when this drain began its cold migration
   for (let failures: string[] = []; ;) {
     let server: Server | undefined, ownersResize: boolean | undefined;
     const unseen = await failureOf(async () => {
@@ -97,7 +98,7 @@ async function moveOne(d: Drain, id: string, stopped: () => string | undefined, 
       continue;
     }
     if (server === undefined) return undefined; // its owner deleted it
-    const verdict = judge(server, d.rules, d.nodes, ownersResize);
+    const verdict = judge(server, d.rules, d.nodes, ownersResize, before);
     const giveUp = verdict.how === 'blocked' ? verdict.why
       : verdict.how === 'gone' || verdict.how === 'confirm' ? undefined
         : failures.length >= d.limits.tries ? failures.join('; then ') : stopped();
@@ -109,7 +110,8 @@ async function moveOne(d: Drain, id: string, stopped: () => string | undefined, 
       return `${named(server)}: ${why}`;
     }
     d.host.progress(`${named(server)}: ${say(verdict)}`);
-    const failure = await attempt(d, server, verdict, tried);
+    if (verdict.how === 'cold') before = server.status;
+    const failure = await attempt(d, server, verdict, tried, before);
     if (failure === undefined) continue;
     failed();
     failures = [...failures, failure];
@@ -119,10 +121,10 @@ async function moveOne(d: Drain, id: string, stopped: () => string | undefined, 
   }
 }
 
-const attempt = (d: Drain, server: Server, verdict: Verdict, tried: Set<string>): Promise<Failure> => failureOf(async () => {
+const attempt = (d: Drain, server: Server, verdict: Verdict, tried: Set<string>, before: string | undefined): Promise<Failure> => failureOf(async () => {
   switch (verdict.how) {
     case 'prepare': return await prepare(d, server, verdict);
-    case 'confirm': return await confirmOrRevert(d, server);
+    case 'confirm': return await confirmOrRevert(d, server, before);
     case 'live': return await migrateLive(d, server, verdict.targets, tried);
     case 'cold': return await migrate(d, server);
     default: return undefined;

@@ -37,6 +37,8 @@ export class FakeCompute {
   mostUnderWay = 0;
   /** Called with what was done, so that a test can kill the drain there. */
   onAct: (what: string) => void = () => undefined;
+  /** Instances that are off after a cold migration, whatever they were. */
+  diesInMove = new Set<string>();
   /** Instances whose look is answered with 500. */
   unseen = new Set<string>();
   private next = 1;
@@ -165,7 +167,7 @@ export class FakeCompute {
     server.task = 'resize_prep';
     server.before = server.status;
     this.later(server, () => {
-      Object.assign(server, { host: to, status: 'VERIFY_RESIZE', power: POWER[server.before ?? ''] ?? 0 });
+      Object.assign(server, { host: to, status: 'VERIFY_RESIZE', power: this.diesInMove.has(server.name) ? 4 : POWER[server.before ?? ''] ?? 0 });
       this.migrations.push({ id: this.next++, instance_uuid: server.id, status: 'finished', source_compute: from, dest_compute: to, old_instance_type_id: 6, new_instance_type_id: 6 });
     });
     return { status: 202, headers: {}, body: '' };
