@@ -10,14 +10,15 @@ export interface Canary { host: string; zone: string; name: string; image: strin
 /** A canary has this name until it is proven, so that one that failed is never taken for one that did not. */
 const trial = (name: string): string => `${name}-trial`;
 
-/** Whether a deleted instance of that name ran on the host, and what was left undeleted. */
+/** Whether a deleted instance of that name ran on the host, and what was left undeleted; of our own tenant, since any tenant may use the name. */
 export async function findCanaries(cloud: Cloud, a: Canary): Promise<{ proven: boolean; left: Server[] }> {
   const filter = `&name=${encodeURIComponent(a.name)}`; // a part of the name will do for the service
   const deleted = await cloud.list<Server>('compute', `/servers/detail?deleted=1&all_tenants=1${filter}`, 'servers');
   const living = await cloud.list<Server>('compute', `/servers/detail?all_tenants=1${filter}`, 'servers');
+  const ours = (one: Server): boolean => one.tenant_id === cloud.tenantId;
   return {
-    proven: deleted.some((one) => one.name === a.name && one.status === 'DELETED' && one['OS-SRV-USG:launched_at'] !== null && sameHost(hostOf(one), a.host)),
-    left: living.filter((one) => one.name === a.name || one.name === trial(a.name)),
+    proven: deleted.some((one) => ours(one) && one.name === a.name && one.status === 'DELETED' && one['OS-SRV-USG:launched_at'] !== null && sameHost(hostOf(one), a.host)),
+    left: living.filter((one) => ours(one) && (one.name === a.name || one.name === trial(a.name))),
   };
 }
 

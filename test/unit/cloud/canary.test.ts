@@ -98,3 +98,12 @@ test('scheduling: disabled with a reason, enabled again, and back to what was fo
   expect(node).toMatchObject({ status: 'disabled', reason: 'moves to another release' });
   await expect(run(fake, computeScheduling, { host: 'cmp9', enabled: true })).rejects.toMatchObject({ code: 'precondition_failed', message: expect.stringMatching(/knows no nova-compute on cmp9 \(it knows cmp1, cmp2\)/) as string });
 });
+
+test("another tenant's instance of that name is neither deleted nor believed", async () => {
+  const fake = cloud();
+  fake.add('canary-n26', 'ACTIVE', 'cmp1', { tenant: 'other' });
+  fake.add('canary-n26', 'DELETED', 'cmp1', { tenant: 'other', deleted: true });
+  expect(await fly(fake)).toMatchObject({ result: 'changed' });
+  expect(acts(fake)[0]).toBe('boot canary-n26-trial on cmp1');
+  expect(fake.servers[0]).toMatchObject({ status: 'ACTIVE', deleted: false });
+});

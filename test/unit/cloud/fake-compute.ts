@@ -4,7 +4,7 @@ import { recordedHost, recordingSchema } from '../recorded-host.ts';
 
 export interface FakeServer {
   id: string; name: string; status: string; host: string | null; task: string | null; power: number;
-  metadata: Record<string, string>; launched: boolean; deleted: boolean; fault?: { code: number; message: string };
+  metadata: Record<string, string>; launched: boolean; deleted: boolean; tenant?: string; fault?: { code: number; message: string };
   /** What it was before a cold migration. */
   before?: string;
 }
@@ -192,7 +192,7 @@ export class FakeCompute {
 const json = (value: unknown): HttpAnswer => ({ status: 200, headers: {}, body: JSON.stringify(value) });
 const fault = (status: number, kind: string, message: string): HttpAnswer => ({ status, headers: {}, body: JSON.stringify({ [kind]: { message, code: status } }) });
 const shown = (one: FakeServer): object => ({
-  id: one.id, name: one.name, status: one.task === 'resize_prep' ? 'RESIZE' : one.task === 'migrating' ? 'MIGRATING' : one.status, tenant_id: 'T', metadata: one.metadata, ...(one.fault === undefined ? {} : { fault: one.fault }),
+  id: one.id, name: one.name, status: one.task === 'resize_prep' ? 'RESIZE' : one.task === 'migrating' ? 'MIGRATING' : one.status, tenant_id: one.tenant ?? 'T', metadata: one.metadata, ...(one.fault === undefined ? {} : { fault: one.fault }),
   addresses: { private: [{ addr: '10.5.0.2', version: 4, 'OS-EXT-IPS:type': 'fixed' }] },
   'OS-EXT-SRV-ATTR:host': one.host, 'OS-EXT-STS:task_state': one.task, 'OS-EXT-STS:vm_state': VM[one.status] ?? '', 'OS-EXT-STS:power_state': one.power, 'OS-SRV-USG:launched_at': one.launched ? '2026-11-23T07:00:08.000000' : null,
 });
