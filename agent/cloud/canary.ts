@@ -36,18 +36,28 @@ export async function flyCanary(host: Host, cloud: Cloud, a: Canary): Promise<vo
     ...(a.network === undefined ? {} : { networks: [{ uuid: await idOf(cloud, 'network', a.network) }] }),
     min_count: 1, max_count: 1, availability_zone: `${a.zone}:${a.host}`,
   } };
-  const answer = await cloud.act(host, 'compute', 'POST', '/servers', body);
-  if (answer.status !== 202) throw refusal('compute', `the boot of ${trial(a.name)} on ${a.host}`, answer);
-  const { id } = cloud.read<{ server: { id: string } }>('compute', '/servers', { ...answer, status: 200 }).server;
+  const id = await boot(host, cloud, a, body).catch((error: unknown) => thenRethrow(error, () => clearCanaries(host, cloud, a))); // one without an answer may have booted all the same
   host.progress(`${trial(a.name)} (${id}) is booting on ${a.host}`);
   const canary = { id, name: trial(a.name) } as Server;
   try {
     await prove(host, cloud, a, id);
   } catch (error) {
-    await remove(host, cloud, canary, a.bootS * 1000).catch((more: unknown) => { throw new StepError('command_failed', `${(error as Error).message}; and then: ${(more as Error).message}`); });
-    throw error;
+    await thenRethrow(error, () => remove(host, cloud, canary, a.bootS * 1000));
   }
   await remove(host, cloud, canary, a.bootS * 1000);
+}
+
+/** The id of the instance that the service took. */
+async function boot(host: Host, cloud: Cloud, a: Canary, body: unknown): Promise<string> {
+  const answer = await cloud.act(host, 'compute', 'POST', '/servers', body);
+  if (answer.status !== 202) throw refusal('compute', `the boot of ${trial(a.name)} on ${a.host}`, answer);
+  return cloud.read<{ server: { id: string } }>('compute', '/servers', { ...answer, status: 200 }).server.id;
+}
+
+/** Cleans up after a failure, and throws that; what the cleaning up failed with is told too. */
+async function thenRethrow(error: unknown, cleanUp: () => Promise<void>): Promise<never> {
+  await cleanUp().catch((more: unknown) => { throw new StepError('command_failed', `${(error as Error).message}; and then: ${(more as Error).message}`); });
+  throw error;
 }
 
 async function prove(host: Host, cloud: Cloud, a: Canary, id: string): Promise<void> {
@@ -60,8 +70,8 @@ async function prove(host: Host, cloud: Cloud, a: Canary, id: string): Promise<v
   host.progress(`${trial(a.name)} is ACTIVE on ${a.host}`);
   const until = performance.now() + a.bootS * 1000;
   // The first call after an outage of the broker may fail though all is well: asked again.
-  for (let refused; (refused = await actOn(host, cloud, server, { 'os-getConsoleOutput': { length: 10 } })) !== undefined; await pause()) {
-    if (performance.now() >= until) throw fail(`gives no console: ${refusal('compute', 'os-getConsoleOutput', refused).message}`);
+  for (let why; (why = await consoleRefusal(host, cloud, server)) !== undefined; await pause()) {
+    if (performance.now() >= until) throw fail(`gives no console: ${why}`);
   }
   const address = fixedAddress(server);
   while (a.reachPort !== undefined) {
@@ -71,6 +81,17 @@ async function prove(host: Host, cloud: Cloud, a: Canary, id: string): Promise<v
   }
   const renamed = await cloud.act(host, 'compute', 'PUT', `/servers/${id}`, { server: { name: a.name } });
   if (renamed.status !== 200) throw refusal('compute', `the new name of ${trial(a.name)}`, renamed);
+}
+
+/** Why the console is not given; a call without an answer is a reason like any other. */
+async function consoleRefusal(host: Host, cloud: Cloud, server: Server): Promise<string | undefined> {
+  try {
+    const refused = await actOn(host, cloud, server, { 'os-getConsoleOutput': { length: 10 } });
+    return refused === undefined ? undefined : refusal('compute', 'os-getConsoleOutput', refused).message;
+  } catch (error) {
+    if (error instanceof StepError && error.code === 'command_failed') return error.message;
+    throw error;
+  }
 }
 
 const PLACES = { image: ['image', '/v2/images', 'images'], flavor: ['compute', '/flavors/detail?is_public=None', 'flavors'], network: ['network', '/v2.0/networks', 'networks'] } as const;

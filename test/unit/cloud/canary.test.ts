@@ -3,6 +3,7 @@ import { computeCanary } from '../../../agent/operations/compute.canary.ts';
 import { computeScheduling } from '../../../agent/operations/compute.scheduling.ts';
 import type { Operation } from '../../../agent/operations/operation.ts';
 import { perform } from '../../../agent/perform.ts';
+import { StepError } from '../../../proto/errors.ts';
 import type { EventKind, Json } from '../../../proto/events.ts';
 import { FakeCompute } from './fake-compute.ts';
 
@@ -63,7 +64,7 @@ test('a boot that ends in ERROR tells the fault', async () => {
 });
 
 test('killed at any act: what was left behind is cleaned up, and it ends proven', async () => {
-  for (let at = 1; at <= 3; at += 1) {
+  for (let at = 1; at <= 4; at += 1) {
     const fake = cloud();
     let left = at;
     fake.onAct = () => { left -= 1; if (left <= 0) throw new Error('killed'); };
@@ -106,4 +107,19 @@ test("another tenant's instance of that name is neither deleted nor believed", a
   expect(await fly(fake)).toMatchObject({ result: 'changed' });
   expect(acts(fake)[0]).toBe('boot canary-n26-trial on cmp1');
   expect(fake.servers[0]).toMatchObject({ status: 'ACTIVE', deleted: false });
+});
+
+test('a boot without an answer is cleaned up, since it may have been begun', async () => {
+  const fake = cloud();
+  fake.onAct = (what) => { if (what.startsWith('boot')) throw new StepError('command_failed', 'no answer in 90 s'); };
+  await expect(fly(fake)).rejects.toMatchObject({ code: 'command_failed', message: 'no answer in 90 s' });
+  expect(fake.servers.map((one) => one.status)).toEqual(['DELETED']);
+});
+
+test('a console call without an answer is asked again', async () => {
+  const fake = cloud();
+  let first = true;
+  fake.onAct = (what) => { if (what.startsWith('os-getConsole') && first) { first = false; throw new StepError('command_failed', 'no answer in 90 s'); } };
+  expect(await fly(fake)).toMatchObject({ result: 'changed' });
+  expect(acts(fake).filter((one) => one.startsWith('boot'))).toHaveLength(1);
 });

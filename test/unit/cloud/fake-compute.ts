@@ -97,6 +97,7 @@ export class FakeCompute {
   private boot({ name, availability_zone: zone }: { name: string; availability_zone: string }): HttpAnswer {
     const host = zone.split(':')[1] ?? '', server = this.add(name, 'BUILD', host, { host: null, task: 'scheduling', launched: false, power: 0 });
     this.done.push(`boot ${name} on ${host}`);
+    this.onAct(`boot ${name}`);
     if (this.deaf.has(host)) return { ...json({ server: { id: server.id } }), status: 202 };
     this.later(server, () => {
       if (this.nodes.some((one) => one.host === host)) Object.assign(server, { status: 'ACTIVE', host, power: 1, launched: true });
