@@ -2,7 +2,7 @@ import { StepError } from '../../proto/errors.ts';
 import type { Host } from '../host/host.ts';
 import { faultMessage } from '../parse/api-answer.ts';
 import { actOn, pause, watch } from './acts.ts';
-import { NOTE_KEY, noteOf, type DrainRules, type Node, type Note, type Verdict } from './drain-verdict.ts';
+import { NOTE_KEY, noteFor, noteOf, type DrainRules, type Node, type Note, type Verdict } from './drain-verdict.ts';
 import { hostOf, readServer, taskOf, type Server } from './servers.ts';
 import { sameHost } from './services.ts';
 import type { Cloud } from './session.ts';
@@ -59,13 +59,13 @@ export async function prepare(d: Drain, server: Server, verdict: Verdict & { how
 }
 
 async function setNote(d: Drain, server: Server, note: Note): Promise<void> {
-  const answer = await d.cloud.act(d.host, 'compute', 'POST', `/servers/${server.id}/metadata`, { metadata: { [NOTE_KEY]: note } });
+  const answer = await d.cloud.act(d.host, 'compute', 'POST', `/servers/${server.id}/metadata`, { metadata: { [NOTE_KEY]: noteFor(d.rules.host, note) } });
   if (answer.status !== 200) throw new StepError('command_failed', `its state cannot be noted in its metadata: HTTP ${answer.status}: ${faultMessage(answer.body)}`);
 }
 
 /** Puts back the state that an instance had before it was moved, wherever it is now. */
 export async function putBack(d: Drain, server: Server): Promise<Failure> {
-  const note = noteOf(server);
+  const note = noteOf(server, d.rules.host);
   if (note === undefined) return undefined;
   const action = { PAUSED: { pause: null }, SUSPENDED: { suspend: null }, ERROR: { 'os-resetState': { state: 'error' } } }[note];
   const back = (): Promise<Failure> => (server.status === note ? Promise.resolve(undefined) : bring(d, server, action, note));

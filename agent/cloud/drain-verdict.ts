@@ -34,7 +34,9 @@ export const NOTES = ['PAUSED', 'SUSPENDED', 'ERROR'] as const;
 export type Note = (typeof NOTES)[number];
 /** Under this key of the instance's own metadata, so that it outlives the agent and its host. */
 export const NOTE_KEY = 'tandem_drain';
-export const noteOf = (server: Server): Note | undefined => NOTES.find((one) => one === server.metadata?.[NOTE_KEY]);
+/** HOST:STATE, by the host that was drained: two drains may meet an instance, and each puts back its own. */
+export const noteFor = (host: string, note: Note): string => `${host}:${note}`;
+export const noteOf = (server: Server, host: string): Note | undefined => NOTES.find((one) => sameHost(server.metadata?.[NOTE_KEY], noteFor(host, one)));
 
 /** Cures for what a person must do, by status; `nova` is the client. */
 const CURES: Record<string, string> = {
@@ -87,7 +89,7 @@ function byPolicy(status: Note, policy: Policy, action: Record<string, unknown>)
 }
 
 function moving(server: Server, rules: DrainRules, nodes: Node[]): Verdict {
-  if (noteOf(server) === 'ERROR') return cold(rules, nodes, 'it was in ERROR, so nobody knows what runs of it');
+  if (noteOf(server, rules.host) === 'ERROR') return cold(rules, nodes, 'it was in ERROR, so nobody knows what runs of it');
   if (rules.live === 'none') return cold(rules, nodes, 'live migration is not in use here');
   if (rules.noLiveFrom.some((one) => sameHost(one, rules.host))) return cold(rules, nodes, `a live migration from ${rules.host} hangs while calls are capped`);
   const targets = liveTargets(rules, nodes);

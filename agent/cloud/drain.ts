@@ -33,7 +33,7 @@ async function readOwnersResize(d: Drain, server: Server): Promise<boolean | und
 export async function readWork(cloud: Cloud, host: string): Promise<{ servers: Server[]; migrations: Migration[]; notPutBack: Server[] }> {
   const { servers, migrations } = await readHost(cloud, host);
   const all = await cloud.list<Server>('compute', '/servers/detail?all_tenants=1', 'servers');
-  return { servers, migrations, notPutBack: all.filter((one) => noteOf(one) !== undefined && !sameHost(hostOf(one), host)) };
+  return { servers, migrations, notPutBack: all.filter((one) => noteOf(one, host) !== undefined && !sameHost(hostOf(one), host)) };
 }
 
 /**

@@ -45,7 +45,7 @@ export const computeDrained = operation({
     const nodes = servers.length === 0 ? [] : await readNodes(cloud);
     const plans = new Map(servers.map((one) => [named(one), say(judge(one, a, nodes, isOwnersResize(migrations, one.id)))]));
     const here = notEmpty(a.host, servers, migrations).map((one) => ({ ...one, wanted: plans.get(one.what.replace(/^instance /, '')) ?? one.wanted }));
-    const there = notPutBack.map((one) => ({ what: `instance ${named(one)}`, found: `${one.status}, moved`, wanted: `${noteOf(one) ?? ''} again, as before` }));
+    const there = notPutBack.map((one) => ({ what: `instance ${named(one)}`, found: `${one.status}, moved`, wanted: `${noteOf(one, a.host) ?? ''} again, as before` }));
     return finding({ instances: servers.length, migrations: migrations.length }, [...here, ...there]);
   },
   async apply(host, a) {

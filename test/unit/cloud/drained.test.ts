@@ -289,3 +289,13 @@ test('a guest that died in its move is taken back, though it is off', async () =
   expect(where(fake)).toEqual(['web ACTIVE cmp1']);
   expect(acts(fake)).not.toContain('confirmResize web');
 });
+
+test("a state that another host's drain noted is that drain's to put back", async () => {
+  const fake = cloud();
+  const theirs = fake.add('theirs', 'ACTIVE', 'cmp3', { metadata: { tandem_drain: 'cmp2:PAUSED' } });
+  const ours = fake.add('ours', 'ACTIVE', 'cmp3', { metadata: { tandem_drain: 'CMP1:PAUSED' } });
+  fake.add('web', 'ACTIVE', 'cmp1');
+  expect(await drained(fake)).toMatchObject({ result: 'changed' });
+  expect(theirs).toMatchObject({ status: 'ACTIVE', metadata: { tandem_drain: 'cmp2:PAUSED' } });
+  expect(ours).toMatchObject({ status: 'PAUSED', metadata: {} });
+});
