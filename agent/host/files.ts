@@ -22,7 +22,7 @@ const absent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((erro
 export async function statPath(path: string): Promise<FileStat | undefined> {
   try {
     const s = await lstat(bytes(path));
-    const stat: FileStat = { type: typeOf(s), mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, sizeBytes: s.size, mtimeS: Math.floor(s.mtimeMs / 1000), ctimeS: Math.floor(s.ctimeMs / 1000), device: s.dev, inode: s.ino };
+    const stat: FileStat = { type: typeOf(s), mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, sizeBytes: s.size, mtimeS: Math.floor(s.mtimeMs / 1000), ctimeS: Math.floor(s.ctimeMs / 1000), device: s.dev, inode: s.ino, links: s.nlink };
     return stat.type === 'symlink' ? { ...stat, linkTarget: readlinkSync(bytes(path), 'latin1') } : stat;
   } catch (error) {
     if (absent(error)) return undefined;

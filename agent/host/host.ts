@@ -37,6 +37,8 @@ export interface FileStat {
   /** File system and file within it: equal for hard links of one file. */
   device?: number;
   inode?: number;
+  /** Names of this one file, hard links included. */
+  links?: number;
 }
 
 export interface HttpRequest<Method extends string = LookMethod> { method: Method; url: string; headers?: Record<string, string>; body?: string; timeoutS?: number }

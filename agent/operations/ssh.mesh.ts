@@ -23,7 +23,7 @@ interface Wanted { uid: number; gid: number; shell: string; texts: Map<string, s
  * This host's side of a mesh of logins (row N5, trap 37): every host has the account's one key pair, out of the backup of its home, so that no
  * private key crosses the wire; here it is authorised, the other hosts' present keys are known (a reinstalled host has new ones), and the account
  * has a shell. Labels: selinux.fcontext and selinux.relabeled. That the others let it in is asserted by ssh.reached, when all have their side.
- * Errors: precondition_failed for no account, another home, no key pair, or a host that shows no key.
+ * Errors: precondition_failed for no account, another home, no key pair, a host that shows no key, or a link where the folder or its files should be.
  */
 export const sshMesh = operation({
   name: 'ssh.mesh',
@@ -49,6 +49,7 @@ export const sshMesh = operation({
   },
   async revert(host, a, found) {
     const { shell, folder } = found as Found;
+    await refuseLinks(host, a);
     for (const [path] of modes(a).slice(1)) await host.restore(path);
     await host.setOwnership(folderOf(a), folder);
     if ((await account(host, a)).shell !== shell) await host.act(['usermod', '-s', shell, a.user]);
@@ -76,9 +77,21 @@ async function account(probe: Probe, { user, home }: Args): Promise<{ uid: numbe
   return { uid: Number(uid), gid: Number(gid), shell };
 }
 
+/** The account owns the folder, and root works in it: a link there would lead root's hand to a file of somebody else. */
+async function refuseLinks(probe: Probe, a: Args): Promise<void> {
+  const folder = await probe.stat(folderOf(a));
+  if (folder !== undefined && folder.type !== 'directory') throw new StepError('precondition_failed', `${folderOf(a)} is a ${folder.type}, not a folder`);
+  for (const [path] of modes(a).slice(1)) {
+    const stat = await probe.stat(path);
+    if (stat !== undefined && stat.type !== 'file') throw new StepError('precondition_failed', `${path} is a ${stat.type}, not a regular file`);
+    if ((stat?.links ?? 1) > 1) throw new StepError('precondition_failed', `${path} is one of ${String(stat?.links)} names of one file: which others it has cannot be told`);
+  }
+}
+
 /** What the files should hold. */
 async function read(probe: Probe, a: Args): Promise<Wanted> {
   const who = await account(probe, a), folder = folderOf(a), privateKey = `${folder}/${a.key}`;
+  await refuseLinks(probe, a);
   if (await probe.stat(privateKey) === undefined) throw new StepError('precondition_failed', `there is no ${privateKey}: restore ${folder} from the backup first; every host of the mesh has the same pair`);
   const publicKey = (await probe.read(['ssh-keygen', '-y', '-f', privateKey])).stdout;
   const asked = a.hosts.filter((host) => !(host in a.hostKeys));

@@ -13,6 +13,7 @@ const entry = z.strictObject({
   mtimeS: z.number().default(1_400_000_000), linkTarget: z.string().optional(),
   /** For a file too large to be written out here; else the content's. */
   sizeBytes: z.number().optional(),
+  links: z.number().optional(),
 });
 export type Entry = z.infer<typeof entry>;
 const fileOrText = z.union([z.string().transform((content) => entry.parse({ content })), entry]);
@@ -120,8 +121,8 @@ export function recordedHost(recording: Recording): RecordedHost {
     stat: async (path): Promise<FileStat | undefined> => {
       const found = tree.get(path);
       if (found === undefined) return below(path).length === 0 ? undefined : { type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeS: 0 };
-      const { type, mode, uid, gid, mtimeS, content, linkTarget, sizeBytes } = found;
-      return { type, mode, uid, gid, mtimeS, sizeBytes: sizeBytes ?? Buffer.byteLength(content), ...(linkTarget === undefined ? {} : { linkTarget }) };
+      const { type, mode, uid, gid, mtimeS, content, linkTarget, sizeBytes, links } = found;
+      return { type, mode, uid, gid, mtimeS, sizeBytes: sizeBytes ?? Buffer.byteLength(content), ...(linkTarget === undefined ? {} : { linkTarget }), ...(links === undefined ? {} : { links }) };
     },
     list: async (path) => [...new Set([...tree.keys()].filter((name) => name.startsWith(posix.join(path, '/'))).map((name) => name.slice(posix.join(path, '/').length).split('/')[0] ?? ''))].filter(Boolean).sort(),
     sha256: async (path) => createHash('sha256').update(at(path).content).digest('hex'),
