@@ -215,11 +215,11 @@ export class Dispatcher {
 
   /**
    * Nothing that cannot be put on record is done. Where only room is missing, what was accepted is taken up again after a while,
-   * as after a restart; a disk that fails to write needs a person, and a restart.
+   * as after a restart; a disk that fails to write, or to sync, needs a person, and a restart.
    */
   #halt(error: Error): void {
-    const full = error instanceof JournalFull && ['ENOSPC', 'EDQUOT'].includes(error.code);
-    this.#broken = `the agent's journal cannot be written (${error.message}); ${full ? `free space on ${this.stateDir}` : `look at ${this.stateDir}, then restart the agent`}`;
+    const room = error instanceof JournalFull && ['ENOSPC', 'EDQUOT'].includes(error.code), full = room && !error.lasting;
+    this.#broken = `the agent's journal cannot be written (${error.message}); ${room ? `free space on ${this.stateDir}` : `look at ${this.stateDir}`}${full ? '' : ', then restart the agent'}`;
     console.error(this.#broken);
     this.#queue.length = 0;
     this.#held.clear();

@@ -18,10 +18,13 @@ export class JournalCorrupt extends Error {
 export class JournalFull extends Error {
   /** The system's name for it: ENOSPC, EDQUOT, EIO ... */
   readonly code: string;
-  constructor(path: string, cause: NodeJS.ErrnoException) {
+  /** A sync failed: this journal takes no more lines until it is opened anew, whatever room there is. */
+  readonly lasting: boolean;
+  constructor(path: string, cause: NodeJS.ErrnoException, lasting: boolean = false) {
     super(`cannot append to ${path}: ${cause.message}; nothing was started`);
     this.name = 'JournalFull';
     this.code = cause.code ?? '';
+    this.lasting = lasting;
   }
 }
 
@@ -151,7 +154,7 @@ export class Journal<T> {
   /** Puts on disk what was appended without. Throws JournalFull. */
   sync(): void {
     if (this.#unsafe !== undefined) throw this.#unsafe;
-    try { fdatasyncSync(this.#fd); } catch (error) { throw this.#unsafe = new JournalFull(this.path, error as Error); }
+    try { fdatasyncSync(this.#fd); } catch (error) { throw this.#unsafe = new JournalFull(this.path, error as Error, true); }
   }
 
   /** Index of the last block that begins at or before this line, counted from 0. */

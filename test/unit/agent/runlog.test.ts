@@ -2,14 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Dispatcher } from '../../../agent/dispatcher.ts';
 import { RunLog } from '../../../agent/runlog.ts';
+import { commandId } from '../../../proto/command.ts';
 import type { Event, EventKind } from '../../../proto/events.ts';
 import { JournalFull } from '../../../proto/journal.ts';
 
-const disk = vi.hoisted(() => ({ syncs: 0, fails: false }));
+const disk = vi.hoisted(() => ({ syncs: 0, fails: false, code: 'EIO' }));
 vi.mock('node:fs', async (original) => ({
   ...await original<Record<string, unknown>>(),
-  fdatasyncSync() { if (disk.fails) throw Object.assign(new Error('i/o error'), { code: 'EIO' }); disk.syncs += 1; },
+  fdatasyncSync() { if (disk.fails) throw Object.assign(new Error('i/o error'), { code: disk.code }); disk.syncs += 1; },
 }));
 
 /** An event is told only once its line is on disk: seen by counting fdatasync, with the clock played. */
@@ -23,9 +25,9 @@ beforeEach(() => {
   log = new RunLog(state, 'r1');
   told = [];
   log.follow(({ seq }) => told.push(seq));
-  Object.assign(disk, { syncs: 0, fails: false });
+  Object.assign(disk, { syncs: 0, fails: false, code: 'EIO' });
 });
-afterEach(() => { vi.useRealTimers(); rmSync(state, { recursive: true }); });
+afterEach(() => { vi.useRealTimers(); vi.restoreAllMocks(); rmSync(state, { recursive: true }); });
 
 test('lines that are not synced one by one are told together, within 100 ms, after one sync', () => {
   for (let n = 0; n < 50; n += 1) record(progress);
@@ -71,4 +73,21 @@ test('a disk that fails: nobody is told, who listens hears why, and no line is t
   disk.fails = false; // the kernel forgets, the journal does not: what was lost then stays lost
   expect(() => record(finished)).toThrow(JournalFull);
   expect(told).toEqual([]);
+});
+
+test('no room at a sync is lasting: the work is not taken up again by itself, and a restart is asked for', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  let tries = 0;
+  const dispatcher = new Dispatcher('h1', state, () => { tries += 1; return Promise.resolve({ result: 'changed', reason: '' }); });
+  const submit = (step: string): unknown => {
+    const key = { run: 'r2', planDigest: 'd', step, host: 'h1', mode: 'apply' as const, attempt: 1 };
+    return dispatcher.submit({ ...key, id: commandId(key), batch: 'b', operation: 'x', args: {}, timeoutS: 1, fence: 1, secrets: {} });
+  };
+  Object.assign(disk, { fails: true, code: 'ENOSPC' });
+  submit('A1');
+  await vi.waitFor(() => { expect(dispatcher.busy).toBe(false); });
+  disk.fails = false;
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(() => submit('A2')).toThrow(/free space on .*, then restart the agent$/);
+  expect(tries).toBe(1);
 });
