@@ -2,7 +2,7 @@ import type { Code, Failure } from '../proto/errors.ts';
 import type { Difference, EventKind, Json, Result } from '../proto/events.ts';
 
 /** How a step ended; what failed is thrown as a StepError instead. */
-export interface Outcome { result: Result; reason: string; /** Why the agent went back by itself. */ code?: Code; failure?: Failure | null }
+export interface Outcome { result: Result; reason: string; /** Why the agent went back by itself. */ code?: Code | ''; failure?: Failure | null }
 
 /** Puts an event on disk before it returns. */
 export type Emit = (event: EventKind) => void;

@@ -83,6 +83,7 @@ async function assertHolds({ operation, args, mode }: Work, host: Host, emit: Em
 async function goBack({ operation, args, revertTo }: Work, host: Host, emit: Emit): Promise<Outcome> {
   if (operation.revert === undefined) throw new StepError('precondition_failed', `${operation.name} cannot be undone`);
   if (revertTo === undefined) throw new StepError('precondition_failed', 'no state found before a change is on record for this step');
+  emit({ kind: 'reverting', code: '', reason: 'it was asked for', failure: null });
   await operation.revert(host, args, revertTo);
   emit({ kind: 'applied' });
   const now = await operation.check(host, args);

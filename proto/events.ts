@@ -25,8 +25,8 @@ export type EventKind =
   | { kind: 'armed'; confirmWithinS: number; untilMonotonicMs: number; boot: string }
   | { kind: 'awaiting'; remainingMs: number }
   | { kind: 'confirmed'; by: string; peer: string }
-  /** Written before the agent goes back by itself, with the reason. */
-  | { kind: 'reverting'; code: Code; reason: string; failure: Failure | null }
+  /** The intent of a way back, on disk before anything is touched: why the agent goes back by itself, or, without a code, that it was asked to. */
+  | { kind: 'reverting'; code: Code | ''; reason: string; failure: Failure | null }
   | { kind: 'verified'; satisfied: boolean; found: Json; differences: Difference[] }
   | { kind: 'finished'; result: Result; code: Code | ''; reason: string; failure: Failure | null; durationMs: number }
   /** A person stopped the run on this host: what was sent under this fencing number, or an older one, is skipped. No command of its own. */

@@ -103,7 +103,7 @@ function kindFromWire(kind: string, part: Fields): EventKind {
     case 'armed': return { kind, confirmWithinS: small('confirmWithinS'), untilMonotonicMs: whole(part, 'untilMonotonicMs'), boot: text('boot') };
     case 'awaiting': return { kind, remainingMs: small('remainingMs') };
     case 'confirmed': return { kind, by: text('by'), peer: text('peer') };
-    case 'reverting': return { kind, code: text('code') as Code, reason: text('reason'), failure: failureOf(part) };
+    case 'reverting': return { kind, code: text('code') as Code | '', reason: text('reason'), failure: failureOf(part) };
     case 'finished': return { kind, result: text('result') as Result, code: text('code') as Code | '', reason: text('reason'), failure: failureOf(part), durationMs: small('durationMs') };
     case 'stopped': return { kind, reason: text('reason'), attempt: small('attempt'), fence: whole(part, 'fence') };
     case 'witnessed': return { kind, head: headFromWire(part['head']) };

@@ -41,8 +41,7 @@ async function play(one: Case): Promise<void> {
   const operation = await load(one.operation);
   const host = recordedHost(one);
   const events: EventKind[] = [];
-  host.mayWrite = one.mode === 'revert';
-  const emit = (event: EventKind): void => { events.push(event); host.mayWrite = event.kind === 'checked'; };
+  const emit = (event: EventKind): void => { events.push(event); host.mayWrite = event.kind === 'checked' || event.kind === 'reverting'; };
   let outcome: { result: string; reason: string } | { code: string; reason: string };
   try {
     const args = operation.args.safeParse(one.args);
