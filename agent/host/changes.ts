@@ -12,8 +12,8 @@ const ABSENT = '.absent';
 /** A kept link counts, wherever it points. */
 const isThere = async (path: string): Promise<boolean> => await statPath(path) !== undefined;
 
-/** What a step may do to files. Each notes beforehand what the disk may not have afterwards; `settle` puts that there at once. */
-export function filesOf(step: { folder: string; laterFolders?: readonly string[] }, unsettled: Unsettled, settle: () => Promise<void>): FileChanges {
+/** What a step may do to files. Each notes beforehand what the disk may not have afterwards; `keepNow` puts that there at once, or throws StepError command_failed. */
+export function filesOf(step: { folder: string; laterFolders?: readonly string[] }, unsettled: Unsettled, keepNow: () => Promise<void>): FileChanges {
   const saved = (path: string, folder: string = step.folder): string => join(folder, 'saved', savedName(path));
   /** With those above it that are missing. */
   const makeFolder = async (path: string, mode?: number): Promise<void> => {
@@ -63,7 +63,7 @@ export function filesOf(step: { folder: string; laterFolders?: readonly string[]
       }
       // Now, not with the result: what is kept must not be lost where the change that follows is not.
       unsettled.noteName(keep);
-      await settle();
+      await keepNow();
     },
     async restore(path) {
       let keep = saved(path);
@@ -79,7 +79,7 @@ export function filesOf(step: { folder: string; laterFolders?: readonly string[]
     },
     async stepFolder() {
       await makeFolder(step.folder, 0o700);
-      await settle(); // what is written there is needed after a loss of power too
+      await keepNow(); // what is written there is needed after a loss of power too
       return step.folder;
     },
   };

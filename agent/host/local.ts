@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { StepError } from '../../proto/errors.ts';
 import type { EventKind } from '../../proto/events.ts';
 import { tryAmqpLogin } from './amqp.ts';
 import { filesOf } from './changes.ts';
@@ -67,13 +68,19 @@ export function openHost(step: StepContext): LocalHost {
     },
   };
   const readFile = (path: string): Promise<string | undefined> => readText(path, TEXT_LIMIT_BYTES);
-  const settle = async (): Promise<void> => {
-    if (unsettled.isEmpty) return;
+  const settled = async (): Promise<boolean> => {
+    if (unsettled.isEmpty) return true;
     const syncAll = async (): Promise<Ran> => {
       admit(SYNC, 'act');
       return await runToEnd(SYNC, {}, { ...process, remainingMs: () => Infinity });
     };
-    if (!await unsettled.settle(syncAll)) step.emit({ kind: 'progress', text: 'what this step changed may not be on disk yet: a file system does not answer' });
+    return await unsettled.settle(syncAll);
+  };
+  const settle = async (): Promise<void> => {
+    if (!await settled()) step.emit({ kind: 'progress', text: 'what this step changed may not be on disk yet: a file system does not answer' });
+  };
+  const keepNow = async (): Promise<void> => {
+    if (!await settled()) throw new StepError('command_failed', 'what is kept for the way back may not be on disk yet: a file system does not answer; nothing is changed without it');
   };
   return {
     settle,
@@ -96,7 +103,7 @@ export function openHost(step: StepContext): LocalHost {
       step.scrubber.add(value);
       return value;
     },
-    ...filesOf(step, unsettled, settle),
+    ...filesOf(step, unsettled, keepNow),
     async noted(name) {
       const texts = await Promise.all([step.folder, ...step.laterFolders ?? []].map((folder) => readFile(join(folder, name))));
       return texts.filter((text) => text !== undefined);

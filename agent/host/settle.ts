@@ -24,7 +24,7 @@ export class Unsettled {
   /** Whatever a command has changed. */
   noteAll(): void { this.#all = true; }
 
-  /** Returns once all of it is on disk, false: it could not be told within a minute. Throws StepError command_failed. */
+  /** Returns once all of it is on disk, false: it could not be told within a minute, and is left to the next one. Throws StepError command_failed. */
   async settle(syncAll: () => Promise<unknown>): Promise<boolean> {
     const paths = [...this.#paths], all = this.#all || paths.length > ONE_BY_ONE;
     this.#paths.clear();
@@ -32,7 +32,11 @@ export class Unsettled {
     const work = all ? syncAll() : syncEach(paths);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => { timer = setTimeout(() => { resolve(false); }, LIMIT_MS); });
-    try { return await Promise.race([work.then(() => true), late]); } finally { clearTimeout(timer); }
+    let settled = false;
+    try { return settled = await Promise.race([work.then(() => true), late]); } finally {
+      clearTimeout(timer);
+      if (!settled) { for (const path of paths) this.note(path); this.#all ||= all; }
+    }
   }
 }
 

@@ -65,6 +65,20 @@ describe('what a step changed is on disk before its result', () => {
     expect(synced.filter((path) => path.endsWith('.part/deep') || path.endsWith('.part/deep/file'))).toHaveLength(2);
   });
 
+  test.each<[string, (host: LocalHost) => Promise<unknown>]>([['what is kept', (host) => host.save(at('file'))], ['what is noted', (host) => host.stepFolder()]])('%s and does not come to disk within a minute is no ground for a change', async (_what, keep) => {
+    const handle = await fs.open(folder), never = new Promise<void>(() => undefined);
+    const asked = vi.spyOn(Object.getPrototypeOf(handle) as fs.FileHandle, 'sync').mockImplementation(async function sync(this: fs.FileHandle) { if (!(await fs.readlink(`/proc/self/fd/${String(this.fd)}`)).includes('.part')) await never; });
+    await handle.close();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const kept = keep(open()).catch((error: unknown) => error);
+      await vi.waitFor(() => { expect(asked).toHaveBeenCalled(); });
+      await vi.waitFor(() => { expect(vi.getTimerCount()).toBe(1); });
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(await kept).toMatchObject({ code: 'command_failed', message: expect.stringContaining('a file system does not answer') as string });
+    } finally { vi.useRealTimers(); }
+  });
+
   test('a link, a path that is gone and a folder that keeps nothing are no reason to fail', async () => {
     const host = open();
     symlinkSync('nowhere', at('link'));
@@ -111,6 +125,7 @@ describe('what a command changed', () => {
       const settled = unsettled.settle(() => new Promise(() => undefined));
       await vi.advanceTimersByTimeAsync(60_000);
       expect(await settled).toBe(false);
+      expect(unsettled.isEmpty, 'it is still to be done').toBe(false);
     } finally { vi.useRealTimers(); }
   });
 });
