@@ -7,7 +7,7 @@ import { editIni } from '../parse/ini.ts';
 import { assignments, effectiveIn, placeOf } from '../parse/ini-sections.ts';
 import { configFiles, optionName, optionPlace, readConfig, sectionName, type Configured } from './config-files.ts';
 import { absolutePath } from './fields.ts';
-import { nearestSection, parseText, readText, stateOf } from './ini-files.ts';
+import { nearestSection, parseText, readText, stateOf, type IniFile } from './ini-files.ts';
 import { finding, operation } from './operation.ts';
 
 const setting = z.strictObject({
@@ -30,7 +30,7 @@ interface Wanted { file: string; section: string; key: string; value: string }
  * A restored configuration means the same to the new release (rows C26, C32, C33, C45, C52, N17, N21): options whose old name is
  * ignored without a message stand under their new one, what nothing reads is a comment, given values are in force as the service reads
  * its files. What moved and is still read stays. Errors: precondition_failed for a section that nobody reads (E1, E2), a value the new
- * release lacks, a listed section that is missing.
+ * release lacks, a listed section that is missing, a file read later with another value.
  */
 export const configMigrated = operation({
   name: 'config.migrated',
@@ -53,11 +53,15 @@ export const configMigrated = operation({
     return finding({ files: Object.fromEntries(states), review: { ...review } }, differences, `${String(review.kept)} options kept, ${String(review.moved.length)} read by an older name`);
   },
   async apply(host, a) {
-    const wanted = wantedValues(a, await read(host, a));
+    const configured = await read(host, a), wanted = wantedValues(a, configured), texts: { path: string; before: string; text: string }[] = [];
     for (const path of editable(a)) {
       const before = await readText(host, path);
       let text = migrate(before, a.drift);
       for (const one of wanted) if (one.file === path && effectiveIn([parseText(path, text)], one.section, one.key) !== one.value) text = editIni(text, one.section, one.key, one.value);
+      texts.push({ path, before, text });
+    }
+    refuseOverridden(wanted, configured.files.map(({ path, ini }) => ({ path, ini: parsedAs(texts, path) ?? ini })));
+    for (const { path, before, text } of texts) {
       await host.save(path);
       if (text !== before) await host.writeFile(path, text);
     }
@@ -74,6 +78,20 @@ async function read(probe: Probe, a: Args): Promise<Configured> {
   if (unknown.length > 0) throw new StepError('precondition_failed', `nothing reads ${unknown.map((name) => `section [${name}]`).join(', ')}, so that what it sets is ignored; did you mean ${unknown.map((name) => `[${nearestSection(name, known)}]`).join(', ')}? A section of this site's own is named in otherSections`);
   if (values.length > 0) throw new StepError('precondition_failed', `the new release has no ${values.join(', ')}: choose another before the move`);
   return read;
+}
+
+const parsedAs = (texts: { path: string; text: string }[], path: string): IniFile['ini'] | undefined => {
+  const found = texts.find((one) => one.path === path);
+  return found === undefined ? undefined : parseText(path, found.text);
+};
+
+/** Of several values the last one counts: `files` as they will be, in the order in which the service reads them. */
+function refuseOverridden(wanted: Wanted[], files: Pick<IniFile, 'path' | 'ini'>[]): void {
+  for (const { file, section, key, value } of wanted) {
+    const later = files.slice(files.findIndex(({ path }) => path === file) + 1);
+    const override = effectiveIn(later.map(({ ini }) => ini), section, key);
+    if (override !== undefined && override !== value) throw new StepError('precondition_failed', `a file read after ${file} sets [${section}] ${key} = ${override}, which would win: ${later.filter(({ ini }) => effectiveIn([ini], section, key) === override).at(-1)?.path ?? ''}`);
+  }
 }
 
 function wantedValues(a: Args, { files }: Configured): Wanted[] {
