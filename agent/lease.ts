@@ -33,7 +33,9 @@ export class LeaseKeeper {
     return { granted, lease: this.#lease };
   }
 
-  /** Also on a full disk. `fence` 0: whatever number this run of this owner has, from a coordinator that knows the run to be done. */
+  isOf(run: string, owner: string): boolean { return this.#lease.run === run && this.#lease.owner === owner; }
+
+  /** Also on a full disk. `fence` 0: whatever number this run of this owner has, from a coordinator that knows the run to be done (and has no work left here: the caller's to know). */
   release(run: string, fence: number, owner: string = ''): boolean {
     const held = this.#lease;
     if (held.run !== run || (fence === 0 ? held.owner !== owner : held.fence !== fence)) return false;

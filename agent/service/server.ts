@@ -54,7 +54,12 @@ function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedService
       const { granted, lease } = leases.acquire({ run: String(request['runId']), owner: String(request['owner']), ttlS: Math.min(Number(request['ttlS']) || 60, 86_400), takeOver: Boolean(request['takeOver']), fence: Number(request['fence']) });
       return { granted, fence: granted ? lease.fence : 0, holderOwner: lease.owner, holderRunId: lease.run, expiresMs: lease.expiresMs };
     }),
-    ReleaseLease: unary(gate, 'ReleaseLease', (request) => ({ released: leases.release(String(request['runId']), Number(request['fence']), String(request['owner'])) })),
+    ReleaseLease: unary(gate, 'ReleaseLease', (request) => {
+      const run = String(request['runId']), fence = Number(request['fence']), owner = String(request['owner']);
+      // Who has no number takes the run for done: this host may know better.
+      if (fence === 0 && leases.isOf(run, owner) && dispatcher.known(run)?.unfinished === true) throw new Denied(status.FAILED_PRECONDITION, `run ${run} has unfinished work on this host, and keeps it`);
+      return { released: leases.release(run, fence, owner) };
+    }),
     PutRevocations: unary(gate, 'PutRevocations', async (request) => ({ ...await services.revocations.put(String(request['crlPem'])) })),
     GetHealth: unary(gate, 'GetHealth', async () => ({ health: healthMessage(await services.health()) })),
     WatchHealth: (call: ServerWritableStream<Message, Message>) => {

@@ -194,3 +194,13 @@ test('a reader that is slow gets every event all the same, each once and in orde
   expect(seen).toEqual(seen.map((_, i) => i + 1));
   expect(seen.length).toBe(1500);
 });
+
+test('a host that still works for a run is not given back by who takes the run for done', async () => {
+  const fence = await lease('r1'), running = execute([command('r1', fence, 'A1', { text: 'a', waits: true })]);
+  const giveBack = async (): Promise<unknown> => await agent.link().call('ReleaseLease', { runId: 'r1', fence: 0, owner: 'ann' }).catch((error: unknown) => error);
+  await expect.poll(() => held.has('a')).toBe(true);
+  expect(await giveBack()).toMatchObject({ code: 'FAILED_PRECONDITION', message: expect.stringContaining('run r1 has unfinished work on this host') as string });
+  held.get('a')?.();
+  expect(resultsOf(await running)).toEqual(['A1 changed']);
+  expect(await giveBack()).toMatchObject({ released: true });
+});
