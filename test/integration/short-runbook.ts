@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { root } from './lab-site.ts';
 
-interface Phase { stages: { steps: { id: string; needs?: string[] }[] }[] }
+interface Step { id: string; needs?: string[] }
+interface Use { template: string; with: Record<string, unknown> }
+interface Phase { stages: { steps: (Step | Use)[] }[] }
 
 /** The product's runbook with these steps only, as they are, in this folder: what else they need the test has done or leaves out. */
 export function writeShortRunbook(folder: string, ids: readonly string[]): string {
@@ -14,8 +16,9 @@ export function writeShortRunbook(folder: string, ids: readonly string[]): strin
   runbook.phases = readdirSync(join(folder, 'phases')).sort().map((name) => `phases/${name}`).filter((name) => {
     const phase = parse(readFileSync(join(folder, name), 'utf8')) as Phase;
     for (const stage of phase.stages) {
-      stage.steps = stage.steps.filter(({ id }) => left.delete(id));
-      for (const step of stage.steps) if (step.needs !== undefined) step.needs = step.needs.filter((need) => ids.includes(need));
+      const steps = stage.steps.flatMap((step) => ('template' in step ? expanded(folder, step) : [step])).filter(({ id }) => left.delete(id));
+      stage.steps = steps;
+      for (const step of steps) if (step.needs !== undefined) step.needs = step.needs.filter((need) => ids.includes(need));
     }
     phase.stages = phase.stages.filter((stage) => stage.steps.length > 0);
     writeFileSync(join(folder, name), stringify(phase));
@@ -25,4 +28,20 @@ export function writeShortRunbook(folder: string, ids: readonly string[]): strin
   delete runbook.edges;
   writeFileSync(file, stringify(runbook));
   return folder;
+}
+
+/** A template's steps with its names put in: a reference stays one, under the name that the use gives it. */
+function expanded(folder: string, { template, with: values }: Use): Step[] {
+  const fill = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(fill);
+    if (part !== null && typeof part === 'object') return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, fill(value)]));
+    if (typeof part !== 'string') return part;
+    const whole = /^\$\{(\w+)\}$/.exec(part)?.[1];
+    if (whole !== undefined && whole in values) return values[whole];
+    return part.replaceAll(/\$\{(\w+)((?:\.\w+)*)\}/g, (all, name: string, rest: string) => {
+      const value = values[name];
+      return typeof value !== 'string' ? all : value.startsWith('${') ? `${value.slice(0, -1)}${rest}}` : value;
+    });
+  };
+  return fill((parse(readFileSync(join(folder, template), 'utf8')) as { steps: Step[] }).steps) as Step[];
 }
