@@ -20,15 +20,15 @@ export function compileStep(step: Step, host: SiteHost, given: Roots, operations
     if ('fault' in made) return { steps: [], problems: [faultProblem(step, ['let', name], made.fault, host)] };
     roots[name] = made.value;
   }
-  if (step.operation === undefined) return compileWord(step, about === undefined ? step.id : suffixed(step.id, hostPart(about.name)), host, roots);
+  // A step that one host takes about another is one of several of its kind there: its id says which.
+  const id = about === undefined ? step.id : suffixed(step.id, hostPart(about.name));
+  if (step.operation === undefined) return compileWord(step, id, host, roots);
   const operation = operations.find((entry) => entry.name === step.operation);
   if (operation === undefined) {
     const names = operations.map((entry) => entry.name);
     return { steps: [], problems: [problem(step.at(['operation']), `unknown operation "${step.operation}"`, oneOf(names), nearest(step.operation, names))] };
   }
   if (step.human !== undefined && operation.apply !== undefined) return { steps: [], problems: [problem(step.at(['human'], 'key'), `\`human\` with ${operation.name}, which changes something`, 'an operation that only looks; or `gate`, where a person approves what it does')] };
-  // A step that one host takes about another is one of several of its kind there: its id says which.
-  const id = about === undefined ? step.id : suffixed(step.id, hostPart(about.name));
   if (step.each === undefined) return compileOne(step, id, host, roots, operation);
   const list = evaluate(step.each, roots, 'list');
   if ('fault' in list) return { steps: [], problems: [faultProblem(step, ['each'], list.fault, host)] };

@@ -42,7 +42,7 @@ export function compilePlan(input: PlanInput): Plan {
   const placed: Placed[] = [];
   const stages = stagesInOrder(runbook, site).map(({ stage, target }, order) => compileStage(stage, target, (host) => {
     const roots = rootsOf(host, site, runbook, vars.values, facts);
-    if (target !== undefined) roots['target'] = { ...hostRoot(target), captured: facts.get(target.name) ?? {}, before: site.hosts.filter(({ role }) => role === target.role).map(hostRoot).slice(0, site.hosts.filter(({ role }) => role === target.role).indexOf(target)) };
+    if (target !== undefined) roots['target'] = { ...hostRoot(target), captured: facts.get(target.name) ?? {}, before: site.hosts.slice(0, site.hosts.indexOf(target)).filter(({ role }) => role === target.role).map(hostRoot) };
     return stage.steps.flatMap((step) => {
       const compiled = compileStep(step, host, roots, operations, target === host ? undefined : target);
       problems.push(...compiled.problems);

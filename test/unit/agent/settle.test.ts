@@ -22,6 +22,7 @@ beforeEach(() => {
 afterEach(() => { vi.restoreAllMocks(); rmSync(folder, { recursive: true }); });
 
 async function watchSyncs(): Promise<void> {
+  // The prototype's method is taken to be called on each handle, never unbound.
   const probe = await fs.open(folder), prototype = Object.getPrototypeOf(probe) as fs.FileHandle, real = prototype.sync; // eslint-disable-line @typescript-eslint/unbound-method
   await probe.close();
   vi.spyOn(prototype, 'sync').mockImplementation(async function sync(this: fs.FileHandle) {
