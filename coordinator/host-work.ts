@@ -56,6 +56,8 @@ export class HostWork {
     const unmet = steps.findIndex((step) => step.skip === undefined && !this.#isGood(host, step) && !this.#needsMet(host, step, own));
     const work = (unmet < 0 ? steps : steps.slice(0, unmet)).filter((step) => step.skip === undefined && !this.#isGood(host, step));
     try {
+      const [first] = work, hinders = first === undefined ? undefined : await this.#hosts.arrive(host);
+      if (first !== undefined && hinders !== undefined) return this.#absent(host, first, hinders);
       const begun = await this.#endBegun(stage, host, work);
       if (begun !== 'done') return begun;
       if (!await this.#settle(stage, host, work)) return 'failed';
@@ -83,6 +85,14 @@ export class HostWork {
       if (end !== 'done') return end;
     }
     return 'done';
+  }
+
+  /** It has not joined the run: a person has to act there first. A dry run passes it over. */
+  #absent(host: string, first: PlanStep, why: string): StageEnd {
+    if (this.#applies) return this.#wait(host, first, `waits for a person: ${first.human ?? ''} (${why})`);
+    this.#hosts.note(host, `not looked at, it joins the run at ${first.id}: ${why}`);
+    this.#held.add(host);
+    return 'held';
   }
 
   #wait(host: string, step: PlanStep, why: string): StageEnd {

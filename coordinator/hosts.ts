@@ -1,10 +1,11 @@
 import { commandId, type Command } from '../proto/command.ts';
 import type { Event, Finished, Json, Mode } from '../proto/events.ts';
+import { awaited } from './arrivals.ts';
 import { catchUp } from './catch-up.ts';
 import { confirmAnew, confirmWithinS } from './confirm.ts';
 import type { Ask } from './gatekeeper.ts';
-import { Leases } from './leases.ts';
-import { AgentRefused, type Identity, type Link } from './link.ts';
+import { Leases, Locked } from './leases.ts';
+import { AgentRefused, Unreachable, type Identity, type Link } from './link.ts';
 import { hostsFor } from './part.ts';
 import type { Plan, PlanStep } from './plan-format.ts';
 import type { RunRecord, RunWriter } from './store/runstore.ts';
@@ -75,6 +76,8 @@ export class Hosts {
   readonly #seen = new Map<string, Set<number>>();
   readonly #witness: Witness;
   readonly #records: readonly RunRecord[];
+  /** Those that have not joined the run yet, each with the step at which it does. */
+  readonly #awaited: Map<string, string>;
   #attempt = 1;
   #detached = false;
 
@@ -87,9 +90,13 @@ export class Hosts {
     this.#store = store;
     this.#watcher = watcher;
     this.#records = records;
+    this.#awaited = awaited(plan, records);
     this.#witness = new Witness(settings.run, settings.own, store, records);
-    this.#leases = new Leases(settings, this.#names.map((name) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
+    this.#leases = new Leases(settings, this.#there.map((name) => ({ host: name, link: this.link(name) })), (host, text) => { this.note(host, text); });
   }
+
+  /** The hosts of this attempt that have joined the run. */
+  get #there(): string[] { return this.#names.filter((name) => !this.#awaited.has(name)); }
 
   get detached(): boolean { return this.#detached; }
 
@@ -101,7 +108,7 @@ export class Hosts {
    * when it resolves. Throws Locked, Unreachable, AgentRefused before any work, Detached.
    */
   async hold(work: (records: readonly RunRecord[]) => Promise<{ code: number; reason: string }>): Promise<number> {
-    await this.#prove();
+    await Promise.all(this.#there.map(async (name) => { await this.#prove(name, this.link(name)); }));
     await this.#leases.take();
     const { run, mode, by, to, until, only } = this.settings;
     let records = this.#records;
@@ -129,20 +136,35 @@ export class Hosts {
     return end.code;
   }
 
-  /** Every agent answers, is the host that the plan means, and has the catalogue the plan was made with. */
-  async #prove(): Promise<void> {
-    await Promise.all(this.#names.map(async (name) => {
-      const answer = await this.link(name).call('ListOperations', {});
-      if (answer['catalogueDigest'] !== this.#plan.catalogueDigest) {
-        throw new AgentRefused(name, 'FAILED_PRECONDITION', `agent ${String(answer['agentVersion'])} has another catalogue than this plan was made with; install this version there, then plan again`);
-      }
-    }));
+  /** The agent answers, is the host that the plan means, and has the catalogue the plan was made with. Throws Unreachable, AgentRefused. */
+  async #prove(name: string, link: Link): Promise<void> {
+    const answer = await link.call('ListOperations', {});
+    if (answer['catalogueDigest'] !== this.#plan.catalogueDigest) {
+      throw new AgentRefused(name, 'FAILED_PRECONDITION', `agent ${String(answer['agentVersion'])} has another catalogue than this plan was made with; install this version there, then plan again`);
+    }
+  }
+
+  /** A host joins the run, unless it has. Answers with what hinders it and a person can mend; undefined: it is there. Throws AgentRefused. */
+  async arrive(host: string): Promise<string | undefined> {
+    if (!this.#awaited.has(host)) return undefined;
+    const link = this.link(host);
+    let told = 0;
+    try {
+      await this.#prove(host, link);
+      await this.#leases.join(host, link);
+      await catchUp(host, link, this.settings, [], (event) => { told += 1; this.#hear(host, event); });
+    } catch (error) {
+      if (error instanceof Unreachable || error instanceof Locked) return error.message;
+      throw error;
+    }
+    this.#awaited.delete(host);
+    return told === 0 ? undefined : `it has done work of this run that was not on record here and is now: tandem resume ${this.settings.run}`;
   }
 
   /** What the hosts did that is not on record is put there, once each host has ended what it holds. Resolves with the whole record. Throws Unreachable, AgentRefused. */
   async #catchUp(): Promise<RunRecord[]> {
     const all = [...this.#records];
-    await Promise.all(this.#names.map(async (name) => {
+    await Promise.all(this.#there.map(async (name) => {
       await catchUp(name, this.link(name), this.settings, this.#records, (event) => { all.push({ type: 'event', host: name, event }); this.#hear(name, event); });
     }));
     return all;
@@ -166,7 +188,7 @@ export class Hosts {
   /** Each of these hosts and this side keep the other's signed head of the record so far (docs/audit.md); what hinders it is noted. */
   async witness(hosts: readonly string[]): Promise<void> {
     if (this.settings.mode === 'check') return;
-    await Promise.all(hosts.map(async (host) => {
+    await Promise.all(hosts.filter((host) => !this.#awaited.has(host)).map(async (host) => {
       const trouble = await this.#witness.exchange(host, this.link(host), (event) => { this.#hear(host, event); });
       if (trouble !== undefined && !this.#detached) this.note(host, trouble);
     }));
@@ -196,7 +218,7 @@ export class Hosts {
 
   /** Each host finishes the step in hand; the rest is skipped with this reason. */
   async stop(reason: string): Promise<void> {
-    await Promise.all([...this.#links.entries()].map(async ([host, link]) => {
+    await Promise.all([...this.#links.entries()].filter(([host]) => !this.#awaited.has(host)).map(async ([host, link]) => {
       try { await link.call('Stop', { runId: this.settings.run, reason }); } catch (error) { this.note(host, `not told to stop: ${(error as Error).message}`); }
     }));
   }

@@ -18,7 +18,7 @@ const LEASE_S = 120;
 /** The leases of one run on all its hosts: all or none are held. */
 export class Leases {
   readonly #request: { runId: string; owner: string; ttlS: number; takeOver: boolean };
-  readonly #hosts: { host: string; link: Link }[];
+  #hosts: readonly { host: string; link: Link }[];
   readonly #note: (host: string, text: string) => void;
   readonly #fences = new Map<string, number>();
   #renewal: NodeJS.Timeout | undefined;
@@ -40,6 +40,12 @@ export class Leases {
       await this.release();
       throw error;
     }
+  }
+
+  /** Takes one host more. Throws as `take`; the others stay held. */
+  async join(host: string, link: Link): Promise<void> {
+    await this.#askOne(host, link);
+    this.#hosts = [...this.#hosts, { host, link }];
   }
 
   /** Renews them now and then until `let`. `onLost`: a host refuses, since another coordinator has taken it. */
@@ -67,13 +73,15 @@ export class Leases {
 
   /** Asks every host, so that what was granted is known when one refuses. */
   async #ask(): Promise<void> {
-    const asked = await Promise.allSettled(this.#hosts.map(async ({ host, link }) => {
-      const answer = await link.call('AcquireLease', { ...this.#request, fence: this.fence(host) });
-      const lapsed = Number(answer['expiresMs']) < Date.now();
-      if (answer['granted'] !== true) throw new Locked(host, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
-      this.#fences.set(host, Number(answer['fence']));
-    }));
+    const asked = await Promise.allSettled(this.#hosts.map(async ({ host, link }) => { await this.#askOne(host, link); }));
     for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;
+  }
+
+  async #askOne(host: string, link: Link): Promise<void> {
+    const answer = await link.call('AcquireLease', { ...this.#request, fence: this.fence(host) });
+    const lapsed = Number(answer['expiresMs']) < Date.now();
+    if (answer['granted'] !== true) throw new Locked(host, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
+    this.#fences.set(host, Number(answer['fence']));
   }
 }
 

@@ -23,6 +23,8 @@ export interface PlanStep {
   /** Keys of steps of other hosts, or of other turns, that the procedure's hard edges put before this one. */
   after?: string[];
   human?: string;
+  /** true: the host joins the run here; before, another system may stand in its place, or none (docs/decisions/0017-hosts-that-arrive.md). */
+  arrives?: true;
   /** Why a person's word is wanted before this step starts (docs/decisions/0014-gates.md). */
   gate?: string;
   /** Once an earlier run has ended all these keys well, a new one leaves this step out, and says why. */

@@ -84,7 +84,7 @@ function base(step: Step, id: string, operation: typeof WORD): Omit<PlanStep, 'a
     id, rows: [...new Set([rowOf(id), ...step.rows])], title: step.title, operation: operation.name,
     timeoutS: step.timeoutS ?? operation.timeoutS, mayKill: operation.mayKill,
     changes: operation.apply !== undefined, reverts: operation.revert !== undefined,
-    needs: step.needs, ...(step.human === undefined ? {} : { human: step.human }), ...(step.gate === undefined ? {} : { gate: step.gate }),
+    needs: step.needs, ...(step.human === undefined ? {} : { human: step.human }), ...(step.arrives === undefined ? {} : { arrives: step.arrives }), ...(step.gate === undefined ? {} : { gate: step.gate }),
   };
 }
 

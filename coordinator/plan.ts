@@ -5,6 +5,7 @@ import { parseCaptured } from './captured.ts';
 import { passInhibitors, type Waiver } from './inhibitors.ts';
 import { InputError, nearest, oneOf, problem, type Problem } from './input/problem.ts';
 import { digestOf, type Plan, type PlanStage, type PlanStep } from './plan-format.ts';
+import { checkArrivals } from './arrivals.ts';
 import { setGates } from './gates.ts';
 import { checkEdges, checkNeeds, checkSpent, type Placed } from './plan-order.ts';
 import { compileStep } from './plan-step.ts';
@@ -50,7 +51,7 @@ export function compilePlan(input: PlanInput): Plan {
       return compiled.steps;
     });
   }, site));
-  problems.push(...checkNeeds(runbook, placed), ...checkEdges(runbook.edges, placed), ...checkSpent(runbook, placed), ...setGates(stages, placed, site));
+  problems.push(...checkNeeds(runbook, placed), ...checkEdges(runbook.edges, placed), ...checkSpent(runbook, placed), ...checkArrivals(stages, placed), ...setGates(stages, placed, site));
   if (problems.length > 0) throw new InputError(distinct(problems));
   const passed = passInhibitors(runbook.inhibitors, site.hosts, (host) => rootsOf(host, site, runbook, vars.values, facts), input.waivers ?? [], runbook.source.place([]));
   if (passed.problems.length > 0) throw new InputError(distinct(passed.problems));

@@ -49,6 +49,7 @@ const stepSchema = z.strictObject({
   why: sentence.optional().describe('Shown as the reason where `when` is false or `each` is empty'),
   needs: z.array(stepId).default([]),
   human: sentence.optional().describe('What a person does first; the operation then checks the facts. Without an operation: what a person approves'),
+  arrives: z.literal(true).optional().describe('The host joins the run at this step, its first: before, another system may stand in its place, or none'),
   gate: sentence.optional().describe('Why a person must approve this step before it starts'),
   spentAfter: stepId.optional().describe('Once an earlier run has ended that step well, a new one leaves this step out'),
   spentWhy: sentence.optional().describe('Why this step has no purpose any more then'),

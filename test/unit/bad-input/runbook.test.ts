@@ -5,6 +5,10 @@ import { messagesOf, planOf } from './plan-fixture.ts';
 
 /** Each folder of test/fixtures/bad-input/runbook differs from base/ by one mistake; what is printed, to the letter. */
 const CASES: Record<string, string[]> = {
+  'arrives': [
+    'runbook/phase.yaml:14:9: found `arrives` at step A2, expected a step with `human`, what a person does, and an operation that looks whether it is done',
+    'runbook/phase.yaml:14:9: found `arrives` at step A2, before which controller has A1, expected the first step of its host',
+  ],
   'argument-type': ['runbook/phase.yaml:17:75: found "ten", expected a number'],
   'bad-id': ['runbook/phase.yaml:12:13: found "2nd step", expected a row id such as C2 or C16.user'],
   'broken-edge': ['runbook/runbook.yaml:13:9: found edge A2 -> A1 broken: A1@controller comes before A2@controller, expected A2 before A1'],
@@ -39,7 +43,7 @@ const CASES: Record<string, string[]> = {
   'unknown-name': ['runbook/phase.yaml:17:48: found unknown name "regoin" in vars, expected one of region, workers, token (host controller); did you mean "region"?'],
   'unknown-operation': ['runbook/phase.yaml:10:20: found unknown operation "file.fileld", expected file.filled; did you mean "file.filled"?'],
   'unknown-root': ['runbook/phase.yaml:17:41: found unknown name "relase", expected one of vars, host, captured, coordinator, addresses, hosts, release (host controller); did you mean "release"?'],
-  'unknown-step-key': ['runbook/phase.yaml:16:9: found unknown key "need", expected one of id, title, operation, with, let, each, when, why, needs, human, gate, spentAfter, ... (15 in all); did you mean "needs"?'],
+  'unknown-step-key': ['runbook/phase.yaml:16:9: found unknown key "need", expected one of id, title, operation, with, let, each, when, why, needs, human, arrives, gate, ... (16 in all); did you mean "needs"?'],
   'unknown-target': ['runbook/phase.yaml:5:9: found "controler", expected one of all, controller, compute; did you mean "controller"?'],
   'unknown-type': ['runbook/runbook.yaml:6:19: found "interger", expected one of boolean, string, integer, enum, path, secret, list; did you mean "integer"?'],
 };
