@@ -2,7 +2,7 @@
 
 kill-when.py FILE WHAT [--sync] [--after SECONDS] [--hold]: when FILE has a line with all words of WHAT (separated by spaces), waits
 SECONDS, kills the agent's main process, and with --sync every process of `keystone-manage db_sync` too. With --hold each migration
-from then on waits for four seconds, until the knob is set back. Prints "watching", then
+from then on waits until the knob is set back. Prints "watching", then
 one line of JSON: effects counted so far, the processes killed.
 """
 import argparse
@@ -52,7 +52,7 @@ while not any(all(word in line for word in given.what.split(' ')) for line in li
 time.sleep(given.after)
 if given.hold:
     with open(KNOB, 'w', encoding='ascii') as knob:
-        knob.write('4')
+        knob.write('600')
 os.kill(agent, signal.SIGKILL)
 running = list(syncs())
 for pid in running if given.sync else []:

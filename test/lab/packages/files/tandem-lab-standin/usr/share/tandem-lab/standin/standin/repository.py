@@ -69,11 +69,18 @@ def migrate(database, repository, steps, wanted, log, command='db_sync', prefix=
 
 
 def lab_wait(knob):
-    try:
-        with open(os.path.join(KNOBS, knob), encoding='ascii') as file:
-            time.sleep(float(file.read()))
-    except FileNotFoundError:
-        pass
+    """As long as the knob says now: setting it back to 0 ends a wait that is under way."""
+    began = time.monotonic()
+    while True:
+        try:
+            with open(os.path.join(KNOBS, knob), encoding='ascii') as file:
+                seconds = float(file.read() or 1)  # empty: it is being written
+        except FileNotFoundError:
+            return
+        left = seconds - (time.monotonic() - began)
+        if left <= 0:
+            return
+        time.sleep(min(left, 0.1))
 
 
 def count_effect(text):
