@@ -110,6 +110,15 @@ reset_host() {
   start_host "$1" "$2"
 }
 
+# reinstall_host RUN NAME ROLE: another root, the same name, address and data disk
+reinstall_host() {
+  stop_host "$1" "$2"
+  build_layers
+  describe_role "$1" "$2" "$3"
+  fill_host "$1" "$2"
+  start_host "$1" "$2"
+}
+
 # The mark keeps a cut cable cut when the host boots again.
 cut_host() {
   touch "$(state_of "$1")/$2/cut"

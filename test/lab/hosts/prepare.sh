@@ -9,7 +9,7 @@ optional_layer() {
   echo "$LAB_CACHE/empty"
 }
 
-# Sets the folders of the four layers
+# Sets the folders of the layers
 build_layers() {
   need_tools systemd-nspawn=systemd-container ip=iproute2 mmdebstrap=mmdebstrap
   base=$("$LAB_HOSTS/build-base" | tail -n1)
@@ -20,20 +20,50 @@ build_layers() {
   fresh=$("$LAB_HOSTS/build-fresh" "$base" "$repos" | tail -n1)
 }
 
+# captured_number NAME: the last part of the address that this host had in the old cloud; nothing where the backup has no such host
+captured_number() { sed -n 's/.*"addresses": \["10\.77\.0\.\([0-9]*\)".*/\1/p' "$backup/$1.example.test/facts.json" 2>/dev/null | head -n1; }
+
 # describe_host RUN NAME ROLE NUMBER: what supervise needs to know
 describe_host() {
   local state
   state=$(state_of "$1")/$2
   mkdir "$state"
-  echo "$3" >"$state/role"
   echo "$4" >"$state/number"
+  describe_role "$@"
+  printf '10.77.0.%s %s.example.test %s\n' "$4" "$2" "$2" >>"$(state_of "$1")/hosts"
+}
+
+# describe_role RUN NAME ROLE: of which layers its root is made, and what it sees of this machine
+describe_role() {
+  local state bind
+  state=$(state_of "$1")/$2
+  echo "$3" >"$state/role"
   echo "$fresh/upper:$base" >"$state/lower"
   echo "$repos /srv/repo" >"$state/binds"
-  case $3 in controller | compute) echo "$backup /mnt/backup" >>"$state/binds" ;; esac
-  # a folder of the caller's, such as the one with the packed file: seen by every host, copied into none
-  [ -z "${TANDEM_LAB_BIND:-}" ] || echo "$TANDEM_LAB_BIND" >>"$state/binds"
+  case $3 in controller | compute | old-compute) echo "$backup /mnt/backup" >>"$state/binds" ;; esac
   [ "$3" != vm ] || describe_vm "$1" "$2"
-  printf '10.77.0.%s %s.example.test %s\n' "$4" "$2" "$2" >>"$(state_of "$1")/hosts"
+  if [ "$3" = old-compute ]; then
+    echo "$("$LAB_HOSTS/build-old-compute" "$base" "$fresh" "$repos" | tail -n1)/upper:$fresh/upper:$base" >"$state/lower"
+    mkdir "$state/instances" # its data disk: `reinstall` leaves it alone
+  else
+    # a folder of the caller's, such as the one with the packed file: seen by every new host, copied into none
+    bind=$(cat "$(state_of "$1")/bind")
+    [ -z "$bind" ] || echo "$bind" >>"$state/binds"
+  fi
+}
+
+# fill_old_compute STATE NAME: what its capture says of it; users by name, since their numbers here are others
+fill_old_compute() {
+  local from ids
+  from=$(awk '$2 == "/mnt/backup" { print $1 }' "$1/binds")/$2.example.test
+  [ -d "$from" ] || fail "host '$2': an old compute needs its backup, and there is none of that name"
+  ids=$(sed 's/:.*//' "$1/lower")/etc
+  mapped() { join -t: -j1 <(cut -d: -f1,3 "$from/etc/$1" | sort) <(cut -d: -f1,3 "$ids/$1" | sort) | awk -F: '$2 != $3 { printf "%s%s:%s", more, $2, $3; more = "," }'; }
+  mkdir -p "$1/upper/var/lib"
+  local copy=(rsync -a --numeric-ids "--usermap=$(mapped passwd)" "--groupmap=$(mapped group)")
+  "${copy[@]}" --exclude='/nova/instances/*' "$from/var/lib/nova" "$1/upper/var/lib/"
+  "${copy[@]}" "$from/var/lib/nova/instances/" "$1/instances/"
+  "${copy[@]}" "$from"/etc/{nova,neutron,redhat-release} "$1/upper/etc/"
 }
 
 # fill_host RUN NAME: a fresh upper layer with what this host has of its own
@@ -51,4 +81,5 @@ fill_host() {
   printf '[Match]\nName=eth0\n[Network]\nAddress=10.77.0.%s/24\nLinkLocalAddressing=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n' \
     "$(cat "$state/number")" >"$etc/systemd/network/10-eth0.network"
   cp "$(state_of "$1")/hosts" "$etc/hosts"
+  [ "$(cat "$state/role")" != old-compute ] || fill_old_compute "$state" "$2"
 }

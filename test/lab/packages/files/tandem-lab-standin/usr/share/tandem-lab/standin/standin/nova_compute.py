@@ -132,10 +132,14 @@ def nova_compute(arguments):
         # the real one ends so too, with exit status 0
         service.log.failure('nova', 'RPCVersionCapError', str(error))
         return 0
-    compute = Compute(service)
     service.log.write('AUDIT', 'nova.service', f'Starting compute node (version {RELEASE})')
+    # beside: a compute that still waits for its conductor ends at once when it is told to
+    service.thread(_serve, service, Compute(service))
+    return service.wait()
+
+
+def _serve(service, compute):
     compute.register()
     service.thread(compute.broker.serve, f'compute.{service.host.lower()}', compute.handlers, OWN_COMPUTE, service.stopped, service.failed)
     service.ready()
-    service.thread(service.every, float(service.settings['report_interval']), compute.report)
-    return service.wait()
+    service.every(float(service.settings['report_interval']), compute.report)

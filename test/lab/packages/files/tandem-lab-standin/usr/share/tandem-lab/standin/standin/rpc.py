@@ -9,6 +9,8 @@ import uuid
 PREFIX = 'standin'
 # what the real client does while the broker is away: it never gives up
 AGAIN_S = 1
+# a broker whose host lost its power says no goodbye
+STALLED_S = 10
 
 
 class UnsupportedVersion(Exception):
@@ -42,15 +44,16 @@ class Broker:
         import amqp
         settings = self._settings
         connection = amqp.Connection(f"{settings['rabbit_host']}:{settings['rabbit_port']}", settings['rabbit_userid'],
-                                     settings['rabbit_password'], virtual_host=settings['rabbit_virtual_host'], connect_timeout=5)
+                                     settings['rabbit_password'], virtual_host=settings['rabbit_virtual_host'], connect_timeout=5,
+                                     read_timeout=STALLED_S, write_timeout=STALLED_S)
         connection.connect()
         return connection
 
     def topic(self, name):
         return f'{PREFIX}.{self._project}.{name}'
 
-    def publish(self, name, message):
-        """Returns when the broker has it; while there is no broker it hangs."""
+    def publish(self, name, message, lives_s=None):
+        """`lives_s`: after that nobody waits for an answer, and the message is dropped. Returns when the broker has it; while there is no broker it hangs."""
         import amqp
         while True:
             try:
@@ -58,7 +61,8 @@ class Broker:
                     self._kept.connection = self.connect()
                 channel = self._kept.connection.channel()
                 channel.queue_declare(self.topic(name), auto_delete=False)
-                channel.basic_publish(amqp.Message(json.dumps(message)), routing_key=self.topic(name))
+                limit = {} if lives_s is None else {'expiration': str(int(lives_s * 1000))}
+                channel.basic_publish(amqp.Message(json.dumps(message), **limit), routing_key=self.topic(name))
                 channel.close()
                 return
             except (OSError, amqp.AMQPError):
@@ -81,7 +85,7 @@ class Broker:
         try:
             channel = connection.channel()
             reply = channel.queue_declare(f'{PREFIX}.reply.{uuid.uuid4().hex}', exclusive=True).queue
-            self.publish(name, {'method': method, 'args': arguments, 'version': version, 'reply': reply})
+            self.publish(name, {'method': method, 'args': arguments, 'version': version, 'reply': reply}, timeout_s)
             end = time.monotonic() + timeout_s
             while time.monotonic() < end:
                 message = channel.basic_get(reply, no_ack=True)
@@ -89,8 +93,10 @@ class Broker:
                     return _opened(json.loads(message.body))
                 time.sleep(0.05)
             raise NoReply(f'Timed out waiting for a reply to {method}')
+        except (OSError, amqp.AMQPError) as error:
+            raise NoReply(f'the broker went away before the reply to {method}: {error}') from None
         finally:
-            connection.close()
+            _end(connection)
 
     def serve(self, name, handlers, newest, stopped, failed):
         """Takes messages until `stopped`: a thread each. `newest` is the version this server knows."""
@@ -129,6 +135,14 @@ class Broker:
             connection.close()
         except (OSError, amqp.AMQPError):
             pass  # the caller's time runs out, as with the real one
+
+
+def _end(connection):
+    import amqp
+    try:
+        connection.close()
+    except (OSError, amqp.AMQPError):
+        pass  # it is gone already
 
 
 def _opened(answer):
