@@ -27,3 +27,9 @@ export function judgeServices(rows: ServiceRow[], wanted: WantedService[], atS: 
     return [...differences, ...judgeHeartbeat(what, row.updated_at, atS, maxAgeS)];
   });
 }
+
+/** Rows of these binaries on hosts that nobody named: disabled or down, they may come back. */
+export function judgeOthers(rows: readonly ServiceRow[], wanted: readonly WantedService[], binaries: readonly string[]): Difference[] {
+  return rows.filter((row) => binaries.includes(row.binary) && !wanted.some((one) => one.binary === row.binary && sameHost(row.host, one.host)))
+    .map(({ binary, host, status, state }) => ({ what: `${binary} on ${host}`, found: `known (${status}, ${state})`, wanted: 'one of the named hosts, or its row deleted' }));
+}
