@@ -13,6 +13,7 @@ import urllib.request
 URL, CONF = 'http://10.77.0.1', '/etc/nova/nova.conf'
 IMAGE, SERVER, STOPPED, PAUSED = ('13afcc3a-466d-5c55-8f2f-a548dbf66d17', 'a6f36b32-ceee-5440-999b-ca3cde8cd4f6',
                                   'eff1e552-e5b1-5f2e-9eeb-9dab6fa12888', '5c553819-2436-5c38-87a0-77601c689c33')
+ERROR, FREE = 'e01b24f4-5b00-5a63-81d5-bb2bc9930ddf', '684440b6-ba4f-5657-91bf-c7c8deef24eb'
 ONE, TWO = 'compute1.example.test', 'compute2.example.test'
 CAPPED, OPEN = 'compute = icehouse', ''
 count = failures = 0
@@ -185,6 +186,7 @@ def capped_icehouse():
     check('cold migration of a STOPPED instance waits for a confirmation', act(STOPPED, migrate=None)[0] == 202 and until(10, lambda: where(STOPPED)[0] == 'VERIFY_RESIZE'), where(STOPPED))
     check('its migration is finished', [row['status'] for row in nova('/os-migrations?status=finished')[1]['migrations']] == ['finished'])
     check('confirmed it is SHUTOFF', act(STOPPED, confirmResize=None)[0] == 204 and until(10, lambda: where(STOPPED)[0] == 'SHUTOFF'), where(STOPPED))
+    belongings(made)
     with open('/etc/tandem-lab/fail-cold-migration', 'w', encoding='utf-8') as file:
         file.write(made)
     act(made, migrate=None)
@@ -192,6 +194,38 @@ def capped_icehouse():
     act(made, os_resetState={'state': 'active'})
     os.unlink('/etc/tandem-lab/fail-cold-migration')
     return made
+
+
+def belongings(made):
+    status, body = nova(f'/servers/{made}', {'server': {'name': 'renamed'}}, 'PUT')
+    check('an instance is renamed', (status, body['server']['name'], server(made)['name']) == (200, 'renamed', 'renamed'), body)
+    check('an empty name: 400', nova(f'/servers/{made}', {'server': {'name': ' '}}, 'PUT')[0] == 400)
+    check('an unknown instance: 404', nova(f'/servers/{IMAGE}', {'server': {'name': 'x'}}, 'PUT')[0] == 404)
+    path = f'/servers/{made}/metadata'
+    check('metadata are added', nova(path, {'metadata': {'a': '1'}}) == (200, {'metadata': {'a': '1'}}) and nova(path, {'metadata': {'b': '2'}}) == (200, {'metadata': {'a': '1', 'b': '2'}}))
+    check('and shown', server(made)['metadata'] == {'a': '1', 'b': '2'} == nova(path)[1]['metadata'])
+    check('one is taken away', nova(f'{path}/a', method='DELETE')[0] == 204 and server(made)['metadata'] == {'b': '2'})
+    check('that is not there: 404', nova(f'{path}/a', method='DELETE') == (404, {'itemNotFound': {'message': 'Metadata item was not found', 'code': 404}}))
+    status, body = nova(f'/servers/{ERROR}/metadata', {'metadata': {'a': '1'}})
+    check('an instance in ERROR takes none', status == 409 and body['conflictingRequest']['message'] == "Cannot 'update metadata' while instance is in vm_state error", body)
+    attach(made)
+
+
+def volume(uuid):
+    row = ask(8776, f'/v2/{tenant}/volumes/{uuid}')[1]['volume']
+    return row['status'], [(one['server_id'], one['device']) for one in row['attachments']]
+
+
+def attach(made):
+    status, body = nova(f'/servers/{made}/os-volume_attachments', {'volumeAttachment': {'volumeId': FREE}})
+    check('a volume is attached', status == 200 and body['volumeAttachment'] == {'device': '/dev/vdb', 'serverId': made, 'id': FREE, 'volumeId': FREE}
+          and until(10, lambda: volume(FREE) == ('in-use', [(made, '/dev/vdb')])), (status, body, volume(FREE)))
+    check('and listed', [one['volumeId'] for one in nova(f'/servers/{made}/os-volume_attachments')[1]['volumeAttachments']] == [FREE])
+    check('one that is in use: 400', nova(f'/servers/{made}/os-volume_attachments', {'volumeAttachment': {'volumeId': FREE}})[0] == 400)
+    check('one that there is not: 404', nova(f'/servers/{made}/os-volume_attachments', {'volumeAttachment': {'volumeId': made}})[0] == 404)
+    check('it is detached', nova(f'/servers/{made}/os-volume_attachments/{FREE}', method='DELETE')[0] == 202 and until(10, lambda: volume(FREE) == ('available', [])), volume(FREE))
+    check('and listed no more', until(5, lambda: nova(f'/servers/{made}/os-volume_attachments')[1]['volumeAttachments'] == []))
+    check('once more: 404', nova(f'/servers/{made}/os-volume_attachments/{FREE}', method='DELETE')[0] == 404)
 
 
 def uncapped_icehouse(made):
@@ -203,6 +237,8 @@ def uncapped_icehouse(made):
     check('no cap: a boot hangs in BUILD/scheduling without a host', where(stuck) == ('BUILD', 'scheduling', ''), where(stuck))
     check('no cap: service-list is green', all(row['state'] == 'up' for row in nova('/os-services?binary=nova-compute')[1]['services']))
     check('no cap: the console is a 500', act(made, os_getConsoleOutput={})[0] == 500)
+    check('no cap: a volume is refused, and available again', nova(f'/servers/{made}/os-volume_attachments', {'volumeAttachment': {'volumeId': FREE}})[0] == 500
+          and volume(FREE) == ('available', []), volume(FREE))
     status, body = live(SERVER, ONE)
     check('no cap: live migration is a 400', status == 400 and body['badRequest']['message'] == f'Live migration of instance {SERVER} to host {ONE} failed', body)
     check('no cap: and leaves task_state migrating', where(SERVER)[:2] == ('MIGRATING', 'migrating'), where(SERVER))

@@ -26,12 +26,35 @@ class Volume:
 
 
 class Scheduler:
+    """Besides the scheduler's own: what nova asks of the API (os-reserve, os-attach and so on), by a message and not by REST."""
+
     def __init__(self, service):
-        self._broker = Broker(service.settings, 'cinder')
-        self.handlers = {'create_volume': self.create_volume}
+        self._service, self._broker = service, Broker(service.settings, 'cinder')
+        self.handlers = {'create_volume': self.create_volume, 'begin': self.begin, 'attach': self.attach, 'detach': self.detach}
+
+    def _run(self, statement, *parameters):
+        database = self._service.database()
+        try:
+            return database.run(statement, parameters)
+        finally:
+            database.close()
 
     def create_volume(self, id):  # pylint: disable=redefined-builtin
         self._broker.cast('cinder-volume', 'create_volume', {'id': id})
+
+    def begin(self, id, before, status):  # pylint: disable=redefined-builtin
+        rows = self._run('SELECT status FROM volumes WHERE deleted = 0 AND id = %s', id)
+        if not rows:
+            raise LookupError(f'Volume {id} could not be found.')
+        if rows[0][0] != before:
+            raise ValueError(f"Invalid volume: status must be '{before}', it is '{rows[0][0]}'")
+        self._run('UPDATE volumes SET status = %s WHERE id = %s', status, id)
+
+    def attach(self, id, instance, device):  # pylint: disable=redefined-builtin
+        self._run("UPDATE volumes SET status = 'in-use', attach_status = 'attached', instance_uuid = %s, mountpoint = %s, attach_time = UTC_TIMESTAMP() WHERE id = %s", instance, device, id)
+
+    def detach(self, id):  # pylint: disable=redefined-builtin
+        self._run("UPDATE volumes SET status = 'available', attach_status = 'detached', instance_uuid = NULL, mountpoint = NULL, attach_time = NULL WHERE id = %s", id)
 
 
 def listen(service):

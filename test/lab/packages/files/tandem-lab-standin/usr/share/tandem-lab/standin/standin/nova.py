@@ -3,12 +3,12 @@ import re
 import uuid
 
 from . import nova_views as views
+from .nova_belongings import BROKEN, Belongings
 from .nova_rules import ALLOWED, SIMPLE, version_to_send
 from .rpc import Broker, NoReply, RemoteError, UnsupportedVersion
 from .web import HTML_UTF8, JSON, NOT_FOUND, PLAIN, UTF8, Answer, Api, Fault
 
 WORDS = {400: 'badRequest', 403: 'forbidden', 404: 'itemNotFound', 409: 'conflictingRequest', 500: 'computeFault'}
-BROKEN = 'The server has either erred or is incapable of performing the requested operation.'
 TRUE = ('1', 't', 'true', 'on', 'y', 'yes')
 FALSE = ('0', 'f', 'false', 'off', 'n', 'no')
 T = '/v2/([^/]+)'
@@ -16,9 +16,11 @@ S = f'{T}/servers/([0-9a-f-]+)'
 ADMIN_ACTIONS = {'os-migrateLive': 'migrateLive', 'migrate': 'migrate', 'os-resetState': 'resetState', 'pause': 'pause', 'suspend': 'suspend', 'lock': 'lock', 'unlock': 'unlock'}
 
 
-class Nova(Api):
+class Nova(Belongings, Api):
     name = 'nova.api.openstack'
-    routes = [('GET', '/v2', 'version'), ('GET', f'{T}/servers/detail', 'servers'), ('GET', f'{T}/servers', 'servers'), ('GET', S, 'server'),
+    routes = [('GET', '/v2', 'version'), ('GET', f'{T}/servers/detail', 'servers'), ('GET', f'{T}/servers', 'servers'), ('GET', S, 'server'), ('PUT', S, 'update'),
+              ('GET', f'{S}/metadata', 'metadata'), ('POST', f'{S}/metadata', 'change_metadata'), ('PUT', f'{S}/metadata', 'change_metadata'), ('DELETE', f'{S}/metadata/([^/]+)', 'delete_metadata'),
+              ('POST', f'{S}/os-volume_attachments', 'attach'), ('DELETE', f'{S}/os-volume_attachments/([0-9a-f-]+)', 'detach'),
               ('POST', f'{T}/servers', 'boot'), ('DELETE', S, 'delete'), ('POST', f'{S}/action', 'act'), ('GET', f'{S}/os-volume_attachments', 'attachments'),
               ('GET', f'{S}/os-instance-actions', 'actions'), ('GET', f'{T}/os-services', 'services'),
               ('PUT', f'{T}/os-services/(enable|disable|disable-log-reason)', 'change_service'), ('DELETE', f'{T}/os-services/(\\d+)', 'delete_service'),
@@ -29,7 +31,7 @@ class Nova(Api):
 
     def __init__(self, settings, log):
         super().__init__(settings, log)
-        self.broker = Broker(settings, 'nova')
+        self.broker, self.volumes = Broker(settings, 'nova'), Broker(settings, 'cinder')
 
     def opened(self, request):
         if request.path == '/' and request.method == 'GET':
@@ -217,11 +219,6 @@ class Nova(Api):
         request.run("UPDATE migrations SET status = 'reverting' WHERE id = %s", migration['id'])
         self.broker.cast(f"compute.{migration['dest_compute'].lower()}", 'revert_resize', {'uuid': row['uuid'], 'migration': migration['id']}, '3.0')
         return Answer(202, None, HTML_UTF8)
-
-    def attachments(self, request, _tenant, wanted):
-        self.row(request, wanted)
-        rows = request.rows('SELECT * FROM block_device_mapping WHERE deleted = 0 AND volume_id IS NOT NULL AND instance_uuid = %s', wanted)
-        return Answer(200, {'volumeAttachments': [{'device': row['device_name'], 'serverId': wanted, 'id': row['volume_id'], 'volumeId': row['volume_id']} for row in rows]})
 
     def actions(self, request, _tenant, wanted):
         rows = request.rows('SELECT * FROM instance_actions WHERE deleted = 0 AND instance_uuid = %s ORDER BY id DESC', wanted)

@@ -17,10 +17,10 @@ class Compute:
     def __init__(self, service):
         self._service, self.host = service, service.host
         self._cap = service.settings['cap_compute']
-        self.broker = Broker(service.settings, 'nova')
+        self.broker, self._volumes = Broker(service.settings, 'nova'), Broker(service.settings, 'cinder')
         self.handlers = {name: getattr(self, name) for name in (
             'do', 'build_and_run_instance', 'terminate_instance', 'rescue_instance', 'get_console_output', 'check_can_live_migrate_destination',
-            'check_can_live_migrate_source', 'live_migration', 'prep_resize', 'confirm_resize', 'revert_resize')}
+            'check_can_live_migrate_source', 'live_migration', 'prep_resize', 'confirm_resize', 'revert_resize', 'reserve_block_device_name', 'attach_volume', 'detach_volume')}
 
     def conductor(self, method, **arguments):
         return self.broker.call('conductor', method, arguments, '2.0', CALL_S)
@@ -71,6 +71,19 @@ class Compute:
 
     def get_console_output(self, uuid):
         return f'CONSOLE OUTPUT OF A STAND-IN\n{uuid}\nlogin:'
+
+    def reserve_block_device_name(self, uuid, device):
+        del uuid
+        return device
+
+    def attach_volume(self, uuid, volume, device):
+        self._work('action-s', 0.3)
+        self._volumes.call('cinder-scheduler', 'attach', {'id': volume, 'instance': uuid, 'device': device})
+
+    def detach_volume(self, uuid, volume):
+        self._work('action-s', 0.3)
+        self._volumes.call('cinder-scheduler', 'detach', {'id': volume})
+        self.conductor('volume_detached', uuid=uuid, volume=volume)
 
     def check_can_live_migrate_destination(self, uuid, source):
         version = version_to_send('check_can_live_migrate_source', self._cap)

@@ -18,7 +18,7 @@ class Conductor:
         self._broker = Broker(service.settings, 'nova')
         self.handlers = {name: getattr(self, name) for name in (
             'service_report', 'instance_get', 'instance_update', 'instance_fault', 'instance_delete', 'migration_get', 'migration_update',
-            'build_instances', 'live_migrate', 'cold_migrate')}
+            'build_instances', 'live_migrate', 'cold_migrate', 'volume_detached')}
 
     def _run(self, statement, *parameters):
         database = self._service.database()
@@ -66,6 +66,9 @@ class Conductor:
 
     def instance_delete(self, uuid):
         self._run("UPDATE instances SET deleted = id, deleted_at = UTC_TIMESTAMP(), terminated_at = UTC_TIMESTAMP(), vm_state = 'deleted', task_state = NULL WHERE uuid = %s", uuid)
+
+    def volume_detached(self, uuid, volume):
+        self._run('UPDATE block_device_mapping SET deleted = id, deleted_at = UTC_TIMESTAMP() WHERE deleted = 0 AND instance_uuid = %s AND volume_id = %s', uuid, volume)
 
     def migration_get(self, number):
         return self._rows('SELECT id, source_compute, source_node, dest_compute, dest_node, status FROM migrations WHERE id = %s', number)[0]

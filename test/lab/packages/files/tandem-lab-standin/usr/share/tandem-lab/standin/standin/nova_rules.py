@@ -9,7 +9,7 @@ OWN_COMPUTE = COMPUTE['juno' if IS_JUNO else 'icehouse']
 # method -> (version without a cap, version below it). None: there is no older form, the call is made as it is
 METHODS = {'build_and_run_instance': ('3.33', '3.0'), 'rescue_instance': ('3.24', '3.0'), 'get_console_output': ('3.28', '3.0'),
            'check_can_live_migrate_destination': ('3.32', '3.2'), 'check_can_live_migrate_source': ('3.32', '3.2'),
-           'live_migration': ('3.32', '3.2')}
+           'live_migration': ('3.32', '3.2'), 'reserve_block_device_name': ('3.35', '3.16')}
 STATUS = {'active': 'ACTIVE', 'building': 'BUILD', 'stopped': 'SHUTOFF', 'paused': 'PAUSED', 'suspended': 'SUSPENDED', 'error': 'ERROR',
           'resized': 'VERIFY_RESIZE', 'rescued': 'RESCUE', 'soft-delete': 'SOFT_DELETED', 'deleted': 'DELETED'}
 BUSY = {'migrating': 'MIGRATING', 'rebooting': 'REBOOT', 'resize_prep': 'RESIZE', 'resize_migrating': 'RESIZE', 'resize_finish': 'RESIZE'}

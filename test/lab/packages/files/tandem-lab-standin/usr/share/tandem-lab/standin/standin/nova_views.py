@@ -31,6 +31,10 @@ def addresses(request, uuid):
     return found
 
 
+def metadata(request, uuid):
+    return {entry['key']: entry['value'] for entry in request.rows('SELECT `key`, value FROM instance_metadata WHERE deleted = 0 AND instance_uuid = %s ORDER BY id', uuid)}
+
+
 def short(request, tenant, row):
     return {'id': row['uuid'], 'links': links(request, tenant, 'servers', row['uuid']), 'name': row['display_name']}
 
@@ -50,8 +54,7 @@ def server(request, tenant, row):
         'os-extended-volumes:volumes_attached': [{'id': volume['volume_id']} for volume in request.rows(
             'SELECT volume_id FROM block_device_mapping WHERE deleted = 0 AND volume_id IS NOT NULL AND instance_uuid = %s', row['uuid'])],
         'accessIPv4': row['access_ip_v4'] or '', 'accessIPv6': row['access_ip_v6'] or '', 'config_drive': row['config_drive'] or '',
-        'metadata': {entry['key']: entry['value'] for entry in request.rows(
-            'SELECT `key`, value FROM instance_metadata WHERE deleted = 0 AND instance_uuid = %s', row['uuid'])}}
+        'metadata': metadata(request, row['uuid'])}
     if row['host']:
         shown['security_groups'] = [{'name': 'default'}]
     if request.admin:
