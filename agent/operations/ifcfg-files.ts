@@ -16,6 +16,7 @@ const key = z.string().regex(/^[A-Za-z_]\w*$/, 'expected a KEY of an ifcfg file'
 export const ifcfgArgs = z.strictObject({
   from: absolutePath.describe('Folder of the backup with the ifcfg files, .../etc/sysconfig/network-scripts'),
   interfaces: z.array(interfaceName).min(1).describe('Interfaces whose files are taken (ifcfg-, route-, route6-, rule-, rule6-NAME), by their names in the backup'),
+  optional: z.array(interfaceName).default([]).describe('Those of them that may have no file: bridges without an address, which Open vSwitch keeps in its own database'),
   nameMap: z.record(interfaceName, interfaceName).default({}).describe('Name in the backup to name on this host, also inside the files; HWADDR becomes that of the interface named'),
   set: z.record(key, z.string().regex(/^[^\n\0]*$/)).default({ NM_CONTROLLED: 'no' }).describe('Keys set in every ifcfg file'),
   drop: z.array(key).default(['UUID']).describe('Keys left out of every ifcfg file'),
@@ -38,11 +39,12 @@ export async function wantedFiles(probe: Probe, args: IfcfgArgs): Promise<Wanted
   try { return await Promise.race([readAndFit(probe, args), late]); } finally { clearTimeout(timer); }
 }
 
-async function readAndFit(probe: Probe, { from, interfaces, nameMap, set, drop }: IfcfgArgs): Promise<WantedFile[]> {
+async function readAndFit(probe: Probe, { from, interfaces, optional, nameMap, set, drop }: IfcfgArgs): Promise<WantedFile[]> {
   if ((await probe.stat(SCRIPTS))?.type !== 'directory') throw new StepError('precondition_failed', `${SCRIPTS} is no folder on this host: are RHEL's network scripts installed?`);
   const here = await readInterfaces(probe), files: WantedFile[] = [];
   for (const name of interfaces) {
     const text = await probe.readFile(`${from}/ifcfg-${name}`);
+    if (text === undefined && optional.includes(name)) continue;
     if (text === undefined) throw new StepError('precondition_failed', `there is no ${from}/ifcfg-${name}; there are ${(await probe.list(from)).filter((file) => file.startsWith('ifcfg-')).join(', ') || 'none'}`);
     const target = renamed(name, nameMap), old = parseIfcfg(text), values = renamedValues(old, nameMap);
     const hwaddr = old.get('HWADDR');
