@@ -88,3 +88,19 @@ test('files of the runbook are all read from its folder', () => {
   const there = readdirSync(join(import.meta.dirname, '../../../runbooks/osp5-to-osp6'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.yaml'));
   expect(read.sort()).toEqual(there.sort());
 });
+
+test('a compute that the old cloud does not know is waited for nowhere, and nothing is moved from it', () => {
+  const site = fixture('site.yaml').replace(/variables: \{\}/, 'variables: {new_computes: [compute0]}').replace('  compute1:', `  compute0:
+    role: compute
+    address: 10.77.0.9
+    fqdn: compute0.example.test
+    backup: /mnt/backup/compute0.example.test
+    captured: ./captured/compute0.json
+  compute1:`);
+  const steps = stepsOf(planSite(site), 'controller'), argsOf = (id: string): string => JSON.stringify(steps.find((step) => step.id === id)?.args);
+  for (const id of ['C50', 'C57']) expect([argsOf(id).includes('compute1'), argsOf(id).includes('compute0')], id).toEqual([true, false]);
+  expect(steps.filter(({ id }) => /^(N0|N1|N5b\..*)[.-]compute0$/.test(id)).map(({ skip }) => skip?.reason ?? skip)).toEqual(Array(5).fill('the old cloud does not know this host'));
+  expect(steps.find(({ id }) => id === 'N0.compute1')?.skip).toBeUndefined();
+  expect(steps.map(({ id }) => id).filter((id) => id.startsWith('C62.compute'))).toEqual(['C62.compute1']);
+  for (const id of ['N19.compute0', 'N25.compute0', 'N26.compute0']) expect(steps.find((step) => step.id === id)?.skip, id).toBeUndefined();
+});
