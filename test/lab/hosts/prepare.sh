@@ -59,11 +59,12 @@ fill_old_compute() {
   [ -d "$from" ] || fail "host '$2': an old compute needs its backup, and there is none of that name"
   ids=$(sed 's/:.*//' "$1/lower")/etc
   mapped() { join -t: -j1 <(cut -d: -f1,3 "$from/etc/$1" | sort) <(cut -d: -f1,3 "$ids/$1" | sort) | awk -F: '$2 != $3 { printf "%s%s:%s", more, $2, $3; more = "," }'; }
-  mkdir -p "$1/upper/var/lib"
+  mkdir -p "$1/upper/var/lib" "$1/upper/etc/ssh"
   local copy=(rsync -a --numeric-ids "--usermap=$(mapped passwd)" "--groupmap=$(mapped group)")
   "${copy[@]}" --exclude='/nova/instances/*' "$from/var/lib/nova" "$1/upper/var/lib/"
   "${copy[@]}" "$from/var/lib/nova/instances/" "$1/instances/"
   "${copy[@]}" "$from"/etc/{nova,neutron,redhat-release} "$1/upper/etc/"
+  "${copy[@]}" "$from"/etc/ssh/ssh_host_rsa_key{,.pub} "$1/upper/etc/ssh/"
 }
 
 # fill_host RUN NAME: a fresh upper layer with what this host has of its own
@@ -81,5 +82,9 @@ fill_host() {
   printf '[Match]\nName=eth0\n[Network]\nAddress=10.77.0.%s/24\nLinkLocalAddressing=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n' \
     "$(cat "$state/number")" >"$etc/systemd/network/10-eth0.network"
   cp "$(state_of "$1")/hosts" "$etc/hosts"
+  case $(cat "$state/role") in *compute)
+    mkdir -p "$etc/systemd/system/multi-user.target.wants"
+    ln -s /usr/lib/systemd/system/sshd.service "$etc/systemd/system/multi-user.target.wants/" ;;
+  esac
   [ "$(cat "$state/role")" != old-compute ] || fill_old_compute "$state" "$2"
 }
