@@ -96,3 +96,11 @@ test("a state that another host's drain noted is that drain's to put back", asyn
   expect(theirs).toMatchObject({ status: 'ACTIVE', metadata: { tandem_drain: 'cmp2:PAUSED' } });
   expect(ours).toMatchObject({ status: 'PAUSED', metadata: {} });
 });
+
+test('a host that is down, wiped before its turn: nothing is tried', async () => {
+  const fake = cloud();
+  fake.add('web', 'PAUSED', 'cmp1');
+  Object.assign(fake.nodes[0]!, { state: 'down' });
+  await expect(drained(fake, { policy: { paused: 'move' } })).rejects.toMatchObject({ code: 'precondition_failed', message: expect.stringContaining('nova-compute on cmp1 is down, last report never') as string });
+  expect(acts(fake)).toEqual([]);
+});
