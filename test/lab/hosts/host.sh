@@ -113,7 +113,7 @@ reset_host() {
 # reinstall_host RUN NAME ROLE: another root, the same name, address and data disk
 reinstall_host() {
   stop_host "$1" "$2"
-  build_layers
+  recall_layers "$1"
   describe_role "$1" "$2" "$3"
   fill_host "$1" "$2"
   start_host "$1" "$2"

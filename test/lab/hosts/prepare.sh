@@ -20,6 +20,10 @@ build_layers() {
   fresh=$("$LAB_HOSTS/build-fresh" "$base" "$repos" | tail -n1)
 }
 
+# keep_layers RUN, recall_layers RUN: a host that is installed anew sees what the others see, whatever was built since
+keep_layers() { printf '%s\n' "$base" "$repos" "$backup" "$fresh" >"$(state_of "$1")/layers"; }
+recall_layers() { { read -r base && read -r repos && read -r backup && read -r fresh; } <"$(state_of "$1")/layers"; }
+
 # captured_number NAME: the last part of the address that this host had in the old cloud; nothing where the backup has no such host
 captured_number() { sed -n 's/.*"addresses": \["10\.77\.0\.\([0-9]*\)".*/\1/p' "$backup/$1.example.test/facts.json" 2>/dev/null | head -n1; }
 
