@@ -1,6 +1,7 @@
 import { StepError } from '../../proto/errors.ts';
 import type { Probe } from '../host/host.ts';
 import { globToRegExp } from '../parse/glob.ts';
+import { renamedInterfaces } from '../parse/iptables-rename.ts';
 import { admits } from '../parse/iptables-verdict.ts';
 import { parseRules, stripChains, type RuleSet } from '../parse/iptables-save.ts';
 
@@ -23,12 +24,12 @@ export async function loadedTables(probe: Probe, family: Family): Promise<string
   return (await probe.readFile(`/proc/net/${family === 'v4' ? 'ip' : 'ip6'}_tables_names`) ?? '').split('\n');
 }
 
-/** The rules of a saved file without stale chains, `first` before all others of filter's INPUT. Throws StepError precondition_failed. */
-export async function buildRules(probe: Probe, path: string, strip: string[], first: string[]): Promise<RuleSet> {
+/** The rules of a saved file, interfaces by their names here, without stale chains, `first` before all others of filter's INPUT. Throws StepError precondition_failed. */
+export async function buildRules(probe: Probe, path: string, strip: string[], first: string[], nameMap: Readonly<Record<string, string>>): Promise<RuleSet> {
   const text = await probe.readFile(path);
   if (text === undefined) throw new StepError('precondition_failed', `there is no ${path}`);
   try {
-    const rules = stripChains(parseRules(text), stale(strip));
+    const rules = stripChains(parseRules(renamedInterfaces(text, nameMap)), stale(strip));
     const filter = rules.tables.find(({ name }) => name === 'filter');
     if (filter === undefined) throw new Error('no table filter in it');
     filter.rules.unshift(...parseRules(`*filter\n${first.join('\n')}\nCOMMIT`).tables[0]?.rules ?? []);

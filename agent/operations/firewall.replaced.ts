@@ -8,6 +8,7 @@ import { canonical, differs } from '../parse/iptables-rule.ts';
 import { parseRules, render, type RuleSet } from '../parse/iptables-save.ts';
 import { absolutePath } from './fields.ts';
 import { keepLive, keptPath, keptText, loadRules, stateOf } from './firewall-kept.ts';
+import { interfaceName } from './ifcfg-files.ts';
 import { finding, operation } from './operation.ts';
 
 const ruleLine = z.string().regex(/^-A INPUT [ -~]+$/, 'expected a rule of the table filter, beginning with -A INPUT');
@@ -15,6 +16,7 @@ const args = z.strictObject({
   v4: absolutePath.optional().describe('Saved IPv4 rules, as iptables-save writes them'),
   v6: absolutePath.optional().describe('Saved IPv6 rules'),
   stripChains: z.array(z.string().regex(/^[A-Za-z0-9_*?.-]+$/)).default([]).describe('Globs of chains that services make anew: they, and jumps to them, are left out, and not looked at in the kernel'),
+  nameMap: z.record(interfaceName, interfaceName).default({}).describe('Interfaces in the file that have another name here: old to new'),
   firstRules: z.strictObject({ v4: z.array(ruleLine).default([]), v6: z.array(ruleLine).default([]) }).default({ v4: [], v6: [] }).describe('Rules put before all others of INPUT in the table filter'),
   mustAllow: z.array(z.strictObject({ address: z.union([z.ipv4(), z.ipv6()]), port: z.int().min(1).max(65535) })).default([]).describe('New TCP connections that the rules must let in, from an address to a port of this host'),
   confirmWithinS: z.int().min(5).max(3600).optional().describe('Seconds after which the agent goes back by itself, unless the coordinator has confirmed over a new connection that it still gets in'),
@@ -93,7 +95,7 @@ export const firewallReplaced = operation({
 
 const families = (wanted: Args): Family[] => (['v4', 'v6'] as const).filter((family) => wanted[family] !== undefined);
 const fileText = async (probe: Probe, wanted: Args, family: Family): Promise<string> => render(await rulesOf(probe, wanted, family), `from ${wanted[family] ?? ''}`);
-const rulesOf = (probe: Probe, wanted: Args, family: Family): Promise<RuleSet> => buildRules(probe, wanted[family] ?? '', wanted.stripChains, wanted.firstRules[family]);
+const rulesOf = (probe: Probe, wanted: Args, family: Family): Promise<RuleSet> => buildRules(probe, wanted[family] ?? '', wanted.stripChains, wanted.firstRules[family], wanted.nameMap);
 /** iptables-restore --test makes the tables it is given exist, and with nat begins to track connections: `check` keeps to the tables that do. */
 async function testRules(probe: Probe, wanted: Args, family: Family, loaded?: string[]): Promise<void> {
   const tables = (await rulesOf(probe, wanted, family)).tables.map(({ name }) => name);
