@@ -152,6 +152,7 @@ export const COMMANDS: readonly Form[] = [
   read('iputils 20121221', 'arping(8) of iputils 20121221: -c, -w, -I', 'arping', '-c', '3', '-w', '5', '-I', NAME, /[0-9.]+/),
   act('initscripts 9.49.17', 'ifup of initscripts 9.49; README.RHEL of Open vSwitch', 'ifup', NAME),
   // SELinux
+  act('procps-ng 3.3.9', 'sysctl(8) of procps-ng 3.3: -w, several settings', 'sysctl', '-w', { many: /net(?:\.[a-z0-9_-]+)+=[^\0\n]*/ }),
   act(POLICY, 'setsebool(8) of policycoreutils 2.2.5: -P', 'setsebool', '-P', /[a-z][a-z0-9_]*/, /on|off/),
   act(POLICY, 'setsebool(8) of policycoreutils 2.2.5', 'setsebool', /[a-z][a-z0-9_]*/, /on|off/),
   read(POLICY, 'restorecon(8) of policycoreutils 2.2.5: -n changes nothing, -v says what it would', 'restorecon', '-n', '-v', '-R', { many: PATH }),

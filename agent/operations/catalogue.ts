@@ -53,6 +53,7 @@ import { serviceStopped } from './service.stopped.ts';
 import { sshMesh } from './ssh.mesh.ts';
 import { sshReached } from './ssh.reached.ts';
 import { storageIdentified } from './storage.identified.ts';
+import { sysctlCarried } from './sysctl.carried.ts';
 import { volumeAttached } from './volume.attached.ts';
 import { volumeDetached } from './volume.detached.ts';
 import { volumeListed } from './volume.listed.ts';
@@ -116,6 +117,7 @@ export const catalogue: readonly Operation[] = [
   sshMesh,
   sshReached,
   storageIdentified,
+  sysctlCarried,
   volumeAttached,
   volumeDetached,
   volumeListed,

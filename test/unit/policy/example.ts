@@ -29,7 +29,7 @@ export interface Node {
 }
 
 /** Texts of which at least one fits each pattern in the catalogue. */
-const TEXTS = ['name', '0', '3', '1.5', '/made/up', '0640', 'iqn.2010-10.org.openstack:volume-1', 'block/volume-1', 'AbCdEf-AbCd-AbCd-AbCd-AbCd-AbCd-AbCdEf', '10.0.0.1', '10.0.0.1:3260', '-A INPUT -j ACCEPT', 'user_t', 'HWADDR', 'file:/made/up', 'c950f523-f390-45bc-8c2b-08d8a7cb8d1c', 'ssh-rsa AAAA', '52:54:00:00:00:01'];
+const TEXTS = ['name', '0', '3', '1.5', '/made/up', '0640', 'iqn.2010-10.org.openstack:volume-1', 'block/volume-1', 'AbCdEf-AbCd-AbCd-AbCd-AbCd-AbCd-AbCdEf', '10.0.0.1', '10.0.0.1:3260', '-A INPUT -j ACCEPT', 'user_t', 'HWADDR', 'file:/made/up', 'c950f523-f390-45bc-8c2b-08d8a7cb8d1c', 'ssh-rsa AAAA', '52:54:00:00:00:01', 'net.core.somaxconn'];
 const FORMATS: Record<string, string> = { ipv4: '10.0.0.1', ipv6: 'fe80::1', cidrv4: '10.0.0.1/24', cidrv6: 'fe80::1/64', uri: 'http://10.0.0.1/' };
 
 /** A value that fits, with every property given, one element in each list and one entry in each map. `own` decides a text itself, or leaves it (undefined). */
