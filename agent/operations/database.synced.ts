@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Difference, Json } from '../../proto/events.ts';
 import { StepError } from '../../proto/errors.ts';
+import { fitRule, unfit } from '../facts/database-fit.ts';
 import { charsetStatements, only, select, versionStatement } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';
 import { defaultsFile, identifier, schemaVersion, versionPlace } from './database-args.ts';
@@ -22,6 +23,7 @@ const args = z.strictObject({
   further: z.array(versionPlace.extend({ to: schemaVersion.describe('Version after the sync.') })).default([])
     .describe('Further versions that the same sync brings after the main one, e.g. of an extension: until then an interrupted sync is not done.'),
   utf8: z.boolean().default(true).describe('Refuse a database or tables that are not utf8: the sync, or the one after it, would stop.'),
+  fit: z.array(fitRule).default([]).describe('What else must hold before the first migration: one that stops half way rolls nothing back. Each is a `rule` for a `table`, and says why (`because`): not_null and one_spelling (with `column`), refers (`column`, `of: {table, column}`), no_table, no_column (`column`), no_index (`index`).'),
   logDir: absolutePath.optional().describe("The service's log folder; files of root in it stop the service."),
   dump: absolutePath.regex(/^[^;\\]*$/, 'expected a path without ; and \\').optional()
     .describe('Dump that an earlier step (database.dumped) made of the schema as it is before: the way back. Without it this step cannot be undone.'),
@@ -90,6 +92,10 @@ async function look(probe: Probe, a: Args): Promise<Finding> {
     if (tables.length > 0) refuse(`tables ${tables.join(', ')} of ${a.schema} are not utf8, so a sync refuses them; cure: ALTER TABLE ... CONVERT TO CHARACTER SET utf8, for each`);
     const charset = only(rows, 'charset') ?? 'unknown';
     if (!['utf8', 'utf8mb3'].includes(charset)) refuse(`database ${a.schema} makes new tables in ${charset}, so that the sync after this one refuses them; cure: ALTER DATABASE ${a.schema} DEFAULT CHARACTER SET utf8`);
+  }
+  if (a.from.map(String).includes(version)) {
+    const against = await unfit(probe, a.defaultsFile, a.schema, a.fit);
+    if (against.length > 0) refuse(`the sync would stop half way, or go wrong: ${against.join('; ')}; mend the rows first`);
   }
   if (a.logDir !== undefined) {
     const root = await ownedByRoot(probe, a.logDir);
