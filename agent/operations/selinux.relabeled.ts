@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { StepError } from '../../proto/errors.ts';
 import { bounded } from '../facts/backup.ts';
 import { unlabeledMounts, withoutSelinux } from '../facts/selinux.ts';
-import type { Host } from '../host/host.ts';
+import type { Host, Probe } from '../host/host.ts';
 import { parseRestorecon } from '../parse/selinux.ts';
 import { absolutePath } from './fields.ts';
 import { finding, operation } from './operation.ts';
@@ -16,13 +16,18 @@ import { finding, operation } from './operation.ts';
 export const selinuxRelabeled = operation({
   name: 'selinux.relabeled',
   summary: 'Paths carry the SELinux labels that the policy gives them',
-  args: z.strictObject({ paths: z.array(absolutePath).min(1).describe('Files or folders; folders with all in them') }),
+  args: z.strictObject({
+    paths: z.array(absolutePath).min(1).describe('Files or folders; folders with all in them'),
+    optional: z.boolean().default(false).describe('A path that is not there is no error'),
+  }),
   timeoutS: 3600, mayKill: true,
   describe: ({ paths }) => `Give ${paths.join(', ')} the SELinux labels of the policy`,
   touches: ({ paths }) => ({ paths }),
-  async check(probe, { paths }) {
+  async check(probe, { paths: asked, optional }) {
     const none = await withoutSelinux(probe);
     if (none !== undefined) return finding({ selinux: 'none' }, [], none);
+    const paths = optional ? await present(probe, asked) : asked;
+    if (paths.length === 0) return finding({ wrong: 0, labels: {} }, [], `none of ${asked.join(', ')} is there`);
     for (const path of paths) {
       const stat = await probe.stat(path);
       if (stat === undefined) throw new StepError('precondition_failed', `there is nothing at ${path}`);
@@ -37,13 +42,19 @@ export const selinuxRelabeled = operation({
       leftOut.length === 0 ? undefined : `left out, as files there carry no labels of their own: ${leftOut.join(', ')}`,
     );
   },
-  async apply(host, { paths }) { await host.act(['restorecon', '-R', ...paths]); },
+  async apply(host, { paths, optional }) { await host.act(['restorecon', '-R', ...optional ? await present(host, paths) : paths]); },
   async revert(host, _args, found) {
     const { wrong, labels } = found as { wrong?: number; labels?: Record<string, string> };
     if ((wrong ?? 0) > KEPT) throw new StepError('precondition_failed', `${String(wrong)} labels were changed, only ${String(KEPT)} are kept: relabel by hand where the old ones are wanted`);
     for (const [context, paths] of byContext(labels ?? {})) await chcon(host, context, paths);
   },
 });
+
+async function present(probe: Probe, paths: readonly string[]): Promise<string[]> {
+  const there: string[] = [];
+  for (const path of paths) if (await probe.stat(path) !== undefined) there.push(path);
+  return there;
+}
 
 /** So many former labels are put on record. */
 const KEPT = 2000;

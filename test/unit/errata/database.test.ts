@@ -17,7 +17,7 @@ function database(answers: { charset?: string; version: string; against?: (table
       admit(argv, 'read');
       const rows = (argv.at(-1) ?? '').split(';').filter((one) => one.trim() !== '').map((sql) => {
         const tag = /SELECT '([^']+)'/.exec(sql)?.[1] ?? '';
-        if (tag === 'fit') return `fit\t${String(against(/FROM `\w+`\.`(\w+)`|TABLE_NAME = '(\w+)'/.exec(sql)?.slice(1).find((one) => one !== undefined) ?? ''))}\n`;
+        if (tag === 'fit') return `fit\t${String(against(/FROM `\w+`\.`(\w+)`|TABLE_NAME = '(\w+)'/.exec(sql)?.slice(1).find(Boolean) ?? ''))}\n`;
         return tag === 'charset' ? `charset\t${charset}\n` : tag === 'not-utf8' ? '' : `${tag}\t${tag === 'version' ? version : '2'}\n`;
       });
       return { argv, exitCode: 0, signal: '', stderr: '', stdout: rows.join('') };
