@@ -29,8 +29,8 @@ export class FakeCompute {
   scheduler: string | undefined;
   /** The later release answers 400 to a cold migration without a valid host, the older one 202. */
   refusesNoHost = false;
-  /** By instance name. `left`: 400 and task_state migrating stays; `hangs`: 202 and it stays; `nothing`: 202 and rolled back. */
-  liveFails = new Map<string, 'left' | 'hangs' | 'nothing' | 'refused'>();
+  /** By instance name. `left`: 400 and task_state migrating stays; `hangs`: 202 and it stays; `nothing`: 202 and rolled back; `older`: 400 of a nova without the fix of LP 1402813. */
+  liveFails = new Map<string, 'left' | 'hangs' | 'nothing' | 'refused' | 'older'>();
   /** Hosts whose calls are not understood: a boot stays in BUILD, a console is 500. */
   deaf = new Set<string>();
   /** So many at a time, at the most. */
@@ -155,6 +155,7 @@ export class FakeCompute {
     if (from !== undefined && to.version < from.version) return fault(400, 'badRequest', 'The instance requires a newer hypervisor version than has been provided.');
     const fails = this.liveFails.get(server.name);
     if (fails === 'refused') return fault(400, 'badRequest', `${target} is not on shared storage: Live migration can not be used without shared storage.`);
+    if (fails === 'older') return fault(400, 'badRequest', `Host ${server.host ?? ''} is running an old version of Nova, live migrations involving that version may cause data loss. Upgrade Nova on ${server.host ?? ''} and try again.`);
     server.task = 'migrating';
     if (fails === 'left') return fault(400, 'badRequest', `Migration of instance ${server.id} to host ${target} failed`);
     if (fails !== 'hangs') this.later(server, () => { if (fails === undefined) server.host = target; });
