@@ -3,6 +3,7 @@ import { seen } from '../cloud/answering.ts';
 import { answeredAtS } from '../cloud/heartbeat.ts';
 import { judgeOthers, judgeServices, type ServiceRow } from '../cloud/services.ts';
 import { openCloud } from '../cloud/session.ts';
+import { novaServices } from '../cloud/tables.ts';
 import { ASSERTION_TIMEOUT_S, deadlineS, rcFile, serviceHost } from './cloud-args.ts';
 import { finding, operation } from './operation.ts';
 
@@ -28,6 +29,6 @@ export const computeServices = operation({
     const cloud = await openCloud(probe, a.rcFile);
     const answer = await cloud.ask('compute', '/os-services');
     const { services } = cloud.read<{ services: ServiceRow[] }>('compute', '/os-services', answer);
-    return finding({ services: services.length }, [...judgeServices(services, a.services, answeredAtS(answer), a.maxAgeS), ...judgeOthers(services, a.services, a.onlyThese)]);
+    return finding({ services: services.length, table: novaServices(services) }, [...judgeServices(services, a.services, answeredAtS(answer), a.maxAgeS), ...judgeOthers(services, a.services, a.onlyThese)]);
   }),
 });

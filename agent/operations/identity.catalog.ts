@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Difference } from '../../proto/events.ts';
 import { seen } from '../cloud/answering.ts';
 import { openCloud } from '../cloud/session.ts';
+import { keystoneEndpoints } from '../cloud/tables.ts';
 import { select } from '../facts/database.ts';
 import type { Probe } from '../host/host.ts';
 import { defaultsFile, identifier } from './database-args.ts';
@@ -43,7 +44,7 @@ async function look(probe: Probe, a: Args): Promise<Finding> {
     differences.push(...compare('service', cloud.services.map((one) => `${one.id} ${one.type}`), rows.filter((row) => row[0] === 'service').map((row) => row.slice(1).join(' ')), true));
     differences.push(...compare('endpoint', urls, rows.filter((row) => row[0] === 'endpoint').map((row) => row.slice(1).join(' ')), true));
   }
-  return finding({ services: cloud.services.length, endpoints: urls.length }, differences);
+  return finding({ services: cloud.services.length, endpoints: urls.length, table: keystoneEndpoints(endpoints) }, differences);
 }
 
 /** What the API lacks of the expected, and, where the lists must be equal, what it has beside. */

@@ -4,6 +4,7 @@ import { seen } from '../cloud/answering.ts';
 import { compareStates } from '../cloud/compare.ts';
 import { judgeDownload, oneOfEachStore, type ImageRow } from '../cloud/images.ts';
 import { openCloud } from '../cloud/session.ts';
+import { glanceImages } from '../cloud/tables.ts';
 import { select } from '../facts/database.ts';
 import { ASSERTION_TIMEOUT_S, deadlineS, rcFile } from './cloud-args.ts';
 import { defaultsFile, identifier } from './database-args.ts';
@@ -44,6 +45,6 @@ export const imageListed = operation({
     for (const image of chosen) {
       differences.push(...await judgeDownload(image, () => cloud.digest('image', a.api === 'v1' ? `/v1/images/${image.id}` : `/v2/images/${image.id}/file`, { timeoutS: a.downloadS, stallS: a.stallS })));
     }
-    return finding({ images: listed.length, downloaded: chosen.map((one) => one.id) }, differences);
+    return finding({ images: listed.length, table: glanceImages(listed), downloaded: chosen.map((one) => one.id) }, differences);
   }),
 });

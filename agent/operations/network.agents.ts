@@ -4,6 +4,7 @@ import { seen } from '../cloud/answering.ts';
 import { answeredAtS, clockGap } from '../cloud/heartbeat.ts';
 import { sameHost } from '../cloud/services.ts';
 import { openCloud } from '../cloud/session.ts';
+import { neutronAgents } from '../cloud/tables.ts';
 import { utcSeconds } from '../parse/api-answer.ts';
 import { ASSERTION_TIMEOUT_S, deadlineS, hostName, rcFile } from './cloud-args.ts';
 import { finding, operation } from './operation.ts';
@@ -37,7 +38,7 @@ export const networkAgents = operation({
       if (agent?.alive === true) return [];
       return [{ what, found: `${agent === undefined ? 'never reported' : `dead, ${lastReport(agent, answeredAtS(answer))}`}: it is stopped, does not reach the broker, or its clock is behind the server's start, which drops its reports in silence${clockGap(answer)}`, wanted: 'alive' }];
     });
-    return finding({ agents: agents.length }, differences);
+    return finding({ agents: agents.length, table: neutronAgents(agents) }, differences);
   }),
 });
 

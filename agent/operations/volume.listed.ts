@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { seen } from '../cloud/answering.ts';
 import { compareStates } from '../cloud/compare.ts';
 import { openCloud } from '../cloud/session.ts';
+import { cinderVolumes } from '../cloud/tables.ts';
 import { select } from '../facts/database.ts';
 import { ASSERTION_TIMEOUT_S, deadlineS, rcFile, uuid, volumeType } from './cloud-args.ts';
 import { defaultsFile, identifier } from './database-args.ts';
@@ -30,6 +31,6 @@ export const volumeListed = operation({
     const found = new Map(volumes.map((one) => [one.id, one.status]));
     const wanted = new Map(rows.map(([id, status]) => [id ?? '', status ?? 'null']));
     const bad = volumes.filter((one) => a.notIn.includes(one.status) && !a.except.includes(one.id)).map((one) => ({ what: `volume ${one.id}`, found: one.status, wanted: `not ${a.notIn.join(' or ')}` }));
-    return finding({ volumes: volumes.length }, [...compareStates('volume', found, wanted), ...bad]);
+    return finding({ volumes: volumes.length, table: cinderVolumes(volumes) }, [...compareStates('volume', found, wanted), ...bad]);
   }),
 });

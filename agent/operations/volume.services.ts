@@ -3,6 +3,7 @@ import { seen } from '../cloud/answering.ts';
 import { answeredAtS } from '../cloud/heartbeat.ts';
 import { judgeServices, type ServiceRow } from '../cloud/services.ts';
 import { openCloud } from '../cloud/session.ts';
+import { cinderServices } from '../cloud/tables.ts';
 import { ASSERTION_TIMEOUT_S, deadlineS, rcFile, serviceHost, volumeType } from './cloud-args.ts';
 import { finding, operation } from './operation.ts';
 
@@ -28,6 +29,6 @@ export const volumeServices = operation({
     const cloud = await openCloud(probe, a.rcFile);
     const answer = await cloud.ask(a.serviceType, '/os-services');
     const { services } = cloud.read<{ services: ServiceRow[] }>(a.serviceType, '/os-services', answer);
-    return finding({ services: services.length }, judgeServices(services, a.services, answeredAtS(answer), a.maxAgeS));
+    return finding({ services: services.length, table: cinderServices(services) }, judgeServices(services, a.services, answeredAtS(answer), a.maxAgeS));
   }),
 });
