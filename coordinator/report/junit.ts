@@ -17,7 +17,7 @@ export function reportJunit(report: RunReport): string {
       .property('run', report.run).property('mode', report.mode).property('planDigest', report.planDigest);
     for (const step of steps) {
       const one = suite.testCase().className(`${host}.${step.phase}.${step.stage}`).name(`${step.id} ${step.sentence}`).time(seconds(step.durationMs));
-      const details = clean(detailLines(step).join('\n'));
+      const details = clean([...detailLines(step), ...step.evidence].join('\n'));
       // A dry run that cannot tell yet has found no fault.
       if (step.result === 'skipped' || (step.result === 'waiting' && report.endedMs !== null) || step.resolved !== null || (report.mode === 'check' && step.result === 'unknown')) one.skipped().standardOutput(details);
       else if (step.result === 'failed') one.failure(clean(step.reason), step.code).standardError(details);

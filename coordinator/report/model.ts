@@ -1,5 +1,5 @@
 import type { Code } from '../../proto/errors.ts';
-import type { Event, Mode, Result } from '../../proto/events.ts';
+import type { Event, Json, Mode, Result } from '../../proto/events.ts';
 import { approvalsOf, awaitsPerson, isWord, waitingSteps, type Approval } from '../gates.ts';
 import { stepKey, type Plan, type PlanStep } from '../plan-format.ts';
 import { standingOf, type Standing } from '../standing.ts';
@@ -53,10 +53,16 @@ function tracesOf(records: readonly RunRecord[], dryRun: boolean): Map<string, T
   return traces;
 }
 
+/** What an assertion was shown, kept beside its verdict (agent/cloud/tables.ts). */
+function tableIn(found: Json | undefined): string[] {
+  const table = typeof found === 'object' && found !== null && !Array.isArray(found) ? found['table'] : undefined;
+  return Array.isArray(table) ? table.filter((line) => typeof line === 'string') : [];
+}
+
 /** `endReason` is set once the run has ended. */
 function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: string }, trace: Trace | undefined, notes: string[], endReason: string | undefined): StepReport {
   const { id, rows, title, sentence, operation, reverts, changes } = step;
-  const base = { resolved: null, gate: step.gate ?? null, approved: null, id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, skippedBy: null, code: '', failure: null, differences: trace?.checked?.differences ?? [], beganMs: null, endedMs: null, durationMs: 0 };
+  const base = { resolved: null, gate: step.gate ?? null, approved: null, id, rows, phase, stage, title, sentence, operation, canBeUndone: reverts, changes, skippedBy: null, code: '', failure: null, differences: trace?.checked?.differences ?? [], evidence: tableIn(trace?.checked?.found), beganMs: null, endedMs: null, durationMs: 0 };
   if (step.skip !== undefined) return { ...base, result: 'skipped', skippedBy: 'plan', reason: step.skip.reason };
   if (trace?.finished !== undefined) {
     const { result, reason, code, failure, durationMs, timeMs } = trace.finished;

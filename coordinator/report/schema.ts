@@ -18,6 +18,7 @@ const stepSchema = z.strictObject({
   reason: z.string().describe("A skip's, a failure's or an unknown's"),
   code: z.string().describe('For `failed`: one of the codes in proto/errors.ts'),
   differences: z.array(z.strictObject({ what: z.string(), found: z.string(), wanted: z.string() })).describe('What was not as wanted when the step looked, before it changed anything'),
+  evidence: z.array(z.string()).describe("For an assertion of the cloud: the table that the service's own client would have printed, line by line"),
   failure: z.strictObject({ argv: z.array(z.string()), exitCode: z.int(), signal: z.string(), stderrTail: z.string() }).nullable().describe('The command that failed, secrets taken out'),
   beganMs: ms.nullable(),
   endedMs: ms.nullable(),
