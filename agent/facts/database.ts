@@ -28,8 +28,9 @@ export async function select(probe: Probe, defaultsFile: string, ...statements: 
 }
 
 /** A schema's version, as text; statement for `select`, its rows are [TAG, VERSION]. */
-export function versionStatement(schema: string, place: { table: string; column: string; where: Record<string, string> }, tag = 'version'): string {
-  const where = Object.entries(place.where).map(([column, value]) => `\`${column}\` = '${value}'`).join(' AND ');
+export function versionStatement(schema: string, place: { table: string; column: string; where: Record<string, string>; except?: Record<string, string> | undefined }, tag = 'version'): string {
+  const terms = (named: Record<string, string>, sign: string): string[] => Object.entries(named).map(([column, value]) => `\`${column}\` ${sign} '${value}'`);
+  const where = [...terms(place.where, '='), ...terms(place.except ?? {}, '<>')].join(' AND ');
   return `SELECT '${tag}', \`${place.column}\` FROM \`${schema}\`.\`${place.table}\`${where === '' ? '' : ` WHERE ${where}`}`;
 }
 

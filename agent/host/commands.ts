@@ -123,6 +123,11 @@ export const COMMANDS: readonly Form[] = [
   read('openstack-cinder 2014.2', 'cinder/cmd/manage.py: DbCommands', 'cinder-manage', 'db', 'version'),
   act('openstack-nova 2014.2', 'nova/cmd/manage.py: DbCommands', 'nova-manage', 'db', 'sync'),
   read('openstack-nova 2014.2', 'nova/cmd/manage.py: DbCommands', 'nova-manage', 'db', 'version'),
+  // services and databases that came after Juno
+  act('not there: since Mitaka', 'nova/cmd/manage.py of nova 26.2: ApiDbCommands', 'nova-manage', 'api_db', 'sync'),
+  read('not there: since Mitaka', 'nova/cmd/manage.py of nova 26.2: ApiDbCommands', 'nova-manage', 'api_db', 'version'),
+  act('not there: since Stein', 'placement/cmd/manage.py of placement 8.0', 'placement-manage', 'db', 'sync'),
+  read('not there: since Stein', 'placement/cmd/manage.py of placement 8.0', 'placement-manage', 'db', 'version'),
   act('openstack-neutron 2014.2', 'neutron/db/migration/cli.py', 'neutron-db-manage', '--config-file', PATH, '--config-file', PATH, 'upgrade', NAME),
   read('openstack-neutron 2014.2', 'neutron/db/migration/cli.py', 'neutron-db-manage', '--config-file', PATH, '--config-file', PATH, 'current'),
   // RabbitMQ: expressions hold no names and no secrets, what they work on is in a file (rabbitmq.user)

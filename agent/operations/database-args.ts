@@ -12,6 +12,7 @@ export const versionPlace = z.strictObject({
   table: identifier.describe('Table that holds the schema version.'),
   column: identifier.describe('Column of the version.'),
   where: z.record(identifier, z.string().regex(/^[\w .:-]+$/)).default({}).describe('Columns and values that pick the row.'),
+  except: z.record(identifier, z.string().regex(/^[\w .:-]+$/)).optional().describe('Columns and values of a row that is another branch\'s, where one table holds a version of each.'),
 });
 export type VersionPlace = z.infer<typeof versionPlace>;
 

@@ -27,6 +27,13 @@ recall_layers() { { read -r base && read -r repos && read -r backup && read -r f
 # captured_number NAME: the last part of the address that this host had in the old cloud; nothing where the backup has no such host
 captured_number() { sed -n 's/.*"addresses": \["10\.77\.0\.\([0-9]*\)".*/\1/p' "$backup/$1.example.test/facts.json" 2>/dev/null | head -n1; }
 
+# Sets the folders of the layers that a host of the role `openstack` has besides
+build_openstack_layers() {
+  debian=$("$LAB_HOSTS/../openstack/build-debian" "$base" | tail -n1)
+  debian_rpms=$("$LAB_HOSTS/../openstack/build-rpms" "$debian" | tail -n1)
+  debian_old=$("$LAB_HOSTS/../openstack/build-old" "$debian" "$debian_rpms" "$fresh" "$base" "$repos" | tail -n1)
+}
+
 # describe_host RUN NAME ROLE NUMBER: what supervise needs to know
 describe_host() {
   local state
@@ -44,6 +51,10 @@ describe_role() {
   echo "$3" >"$state/role"
   echo "$fresh/upper:$base" >"$state/lower"
   echo "$repos /srv/repo" >"$state/binds"
+  if [ "$3" = openstack ]; then
+    echo "$debian/upper:$fresh/upper:$base" >"$state/lower"
+    printf '%s /srv/debian\n%s /mnt/backup\n' "$debian_rpms" "$debian_old/backup" >>"$state/binds"
+  fi
   case $3 in controller | compute | old-compute) echo "$backup /mnt/backup" >>"$state/binds" ;; esac
   [ "$3" != vm ] || describe_vm "$1" "$2"
   if [ "$3" = old-compute ]; then
@@ -79,6 +90,10 @@ fill_host() {
   etc=$state/upper/etc
   rm -rf --one-file-system "$state"/{upper,work,root} "$state/cut"
   mkdir -p "$state"/{work,root} "$etc"/{systemd/network,sysconfig} "$state"/upper/{srv/repo,mnt/backup}
+  if [ "$(cat "$state/role")" = openstack ]; then
+    mkdir -p "$state/upper/srv/debian" "$etc/yum.repos.d"
+    cp "$LAB_HOSTS/../openstack/debian.repo" "$etc/yum.repos.d/"
+  fi
   echo "$2" >"$etc/hostname"
   tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
   printf 'NETWORKING=yes\nHOSTNAME=%s.example.test\n' "$2" >"$etc/sysconfig/network"
