@@ -15,7 +15,7 @@ const args = z.strictObject({
   schema: identifier.describe('Name of the database.'),
   runAs: z.string().regex(/^[a-z_][a-z0-9_-]*$/).describe("The service's user: a manage command run as root leaves logs that the service cannot write."),
   sync: command.describe('Command that brings the schema to its new version, as a list.'),
-  versionTool: command.describe("Command that prints the schema's version, as a list; its last line is compared with `to`."),
+  versionTool: command.describe("Command that prints the schema's version, as a list; its last line is compared with `to`, or, where it names heads of several branches, one of these."),
   flush: z.union([command, z.array(z.string()).max(0)]).default([]).describe('Command run before the first migration, e.g. one that drops expired tokens; empty: none.'),
   version: versionPlace.describe('Where the schema keeps its version.'),
   from: z.array(schemaVersion).min(1).describe('Versions from which the sync may start.'),
@@ -58,11 +58,17 @@ export const databaseSynced = operation({
   },
   async verify(probe, a) {
     const seen = await look(probe, a);
-    const said = (await probe.read(a.versionTool, { runAs: a.runAs })).stdout.trim().split('\n').at(-1)?.trim() ?? '';
-    const differences: Difference[] = versionIn(said) === String(a.to) ? [] : [{ what: `version that ${a.versionTool.join(' ')} prints`, found: said, wanted: String(a.to) }];
+    const said = versionLines((await probe.read(a.versionTool, { runAs: a.runAs })).stdout);
+    const differences: Difference[] = said.some((line) => versionIn(line) === String(a.to)) ? [] : [{ what: `version that ${a.versionTool.join(' ')} prints`, found: said.join(', '), wanted: String(a.to) }];
     return finding(seen.found, [...seen.differences, ...differences]);
   },
 });
+
+/** What a tool says of the version: where a schema has branches, a line for each that is at its head; else the last line. */
+function versionLines(printed: string): string[] {
+  const lines = printed.trim().split('\n').map((line) => line.trim()), heads = lines.filter((line) => /^\S+ \(head\)$/.test(line));
+  return heads.length > 0 ? heads : lines.slice(-1);
+}
 
 /** A bare version, or alembic's line: `Current revision for URL: OLD -> NEW (head), what it does`. */
 const versionIn = (line: string): string => /^(?:Current revision for \S+: (?:\S+ -> )?)?([^\s,]+)/.exec(line)?.[1] ?? '';
