@@ -128,9 +128,14 @@ export function findOperation(name: string): Operation | undefined {
   return catalogue.find((entry) => entry.name === name);
 }
 
-/** An operation's arguments as JSON Schema, for editors, ListOperations and the documentation. */
-export function argsJsonSchema(entry: Operation): Record<string, unknown> {
-  return z.toJSONSchema(entry.args, { io: 'input', unrepresentable: 'any' });
+// Half of an agent's answer to ListOperations is making these, and both the answer and the digest need each.
+const schemas = new Map<Operation['args'], Record<string, unknown>>();
+
+/** An operation's arguments as JSON Schema, for editors, ListOperations and the documentation. Made once: not to be changed. */
+export function argsJsonSchema({ args }: Operation): Record<string, unknown> {
+  const schema = schemas.get(args) ?? z.toJSONSchema(args, { io: 'input', unrepresentable: 'any' });
+  schemas.set(args, schema);
+  return schema;
 }
 
 /** Two sides with the same digest agree on every name, argument and property that a plan rests on. */

@@ -22,8 +22,8 @@ export async function startCoordinator(ground: Ground, folder: string, number: n
   point.environment['FAULT_SYNCED'] = join(folder, 'synced');
   prepare(point);
   const out = openSync(join(own, 'out'), 'w'), err = openSync(join(own, 'err'), 'w');
-  const child = spawn(ground.node, [ground.bundle, '--site', join(folder, 'site.yaml'), '--state', join(folder, 'state'), ...argv],
-    { stdio: ['ignore', out, err], env: { PATH: process.env['PATH'], HOME: folder, NODE_COMPILE_CACHE: ground.cache.coordinator, ...point.environment } });
+  const child = spawn(ground.node, ['--snapshot-blob', ground.coordinator, 'tandem', '--site', join(folder, 'site.yaml'), '--state', join(folder, 'state'), ...argv],
+    { stdio: ['ignore', out, err], env: { PATH: process.env['PATH'], HOME: folder, ...point.environment } });
   closeSync(out);
   closeSync(err);
   const ended = new Promise<number | 'killed'>((resolve) => { child.once('exit', (code) => { point.close(); resolve(code ?? 'killed'); }); });

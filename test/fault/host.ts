@@ -8,12 +8,10 @@ import { runOf, type Trial } from './generator.ts';
 /** What all hosts of a campaign share. */
 export interface Ground {
   node: string;
-  /** The bundled product, and the same with another version number. */
-  bundle: string; otherBundle: string;
+  /** The product with its modules loaded (snapshot.ts), and an agent with another version number. */
+  coordinator: string; agent: string; otherAgent: string;
   /** faultpoint.c, compiled; libfaketime where the machine has it. */
   library: string; faketime: string | undefined;
-  /** Compiled code, for all agents and for all coordinators. */
-  cache: { agent: string; coordinator: string };
   pki: string; catalogueDigest: string;
 }
 
@@ -78,8 +76,8 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     const faked = host.clock && ground.faketime !== undefined ? { LD_PRELOAD: `${ground.library}:${ground.faketime}`, FAKETIME_TIMESTAMP_FILE: '/mnt/clock', FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } : {};
     const out = openSync(log, 'w'), said = (): string => readFileSync(log, 'utf8');
     caused = false;
-    const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, host.other ? ground.otherBundle : ground.bundle, 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
-      { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: ground.cache.agent, ...host.point.environment, ...faked } });
+    const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, '--snapshot-blob', host.other ? ground.otherAgent : ground.agent, 'tandem', 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
+      { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], ...host.point.environment, ...faked } });
     closeSync(out);
     host.lives += 1;
     while (!isOver(child) && !/listening on port \d+\npolicy: .*\n/.test(said())) await wait(10);

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { catalogueDigest } from '../../agent/operations/catalogue.ts';
 import { initPki, issueFor } from '../../coordinator/pki/folder.ts';
 import type { Sabotage } from './sabotage.ts';
 import type { Ground } from './host.ts';
+import { BEGUN, ENTRY, keepLoaded, late } from './snapshot.ts';
 
 const root = join(import.meta.dirname, '../..');
 export const HOST_NAMES = ['h1', 'h2', 'h3', 'h4'];
@@ -26,12 +27,13 @@ function altered(changes: readonly Sabotage['changes'][number][]): Plugin {
   } };
 }
 
-async function bundle(outfile: string, changes: readonly Sabotage['changes'][number][]): Promise<string> {
-  const seen = new Set<string>();
-  await build({ entryPoints: [join(root, 'tandem.ts')], outfile, bundle: true, platform: 'node', target: 'node24', format: 'cjs', absWorkingDir: root, minifyWhitespace: true, minifySyntax: true, logLevel: 'error', metafile: true, plugins: [altered(changes)] })
-    .then(({ metafile }) => { for (const input of Object.keys(metafile.inputs)) seen.add(input); });
-  for (const { file } of changes) if (!seen.has(file)) throw new Error(`${file} is not in the bundle`);
-  return outfile;
+/** The product as one script, in which the version has this tail. */
+async function bundle(changes: readonly Sabotage['changes'][number][]): Promise<(tail: string) => string> {
+  const { version } = JSON.parse(readFileSync(join(root, 'generated/version.json'), 'utf8')) as { version: string }, mark = '-version-of-a-trial';
+  const all = [...changes, BEGUN, { file: 'generated/version.json', line: `"${version}"`, by: `"${version}${mark}"` }];
+  const { metafile, outputFiles } = await build({ stdin: { contents: ENTRY, resolveDir: root }, write: false, bundle: true, platform: 'node', target: 'node24', format: 'cjs', absWorkingDir: root, minifyWhitespace: true, minifySyntax: true, logLevel: 'error', metafile: true, plugins: [altered(all), late] });
+  for (const { file } of all) if (metafile.inputs[file] === undefined) throw new Error(`${file} is not in the bundle`);
+  return (tail) => outputFiles[0]!.text.replaceAll(mark, tail);
 }
 
 /** Every line that a sabotage replaces is still there, once. */
@@ -41,12 +43,15 @@ export function checkSabotages(sabotages: readonly Sabotage[]): void {
 
 /** Builds the product, certificates and faultpoint.so under `folder`; takes some seconds. */
 export async function prepare(folder: string, sabotage: Sabotage | undefined, node: string): Promise<Ground> {
-  const changes = sabotage?.changes ?? [], library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), cache = { agent: join(folder, 'cache-agent'), coordinator: join(folder, 'cache-coordinator') }, faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
-  const { version } = JSON.parse(readFileSync(join(root, 'generated/version.json'), 'utf8')) as { version: string };
-  const [own, other] = await Promise.all([bundle(join(folder, 'tandem.cjs'), changes), bundle(join(folder, 'other.cjs'), [...changes, { file: 'generated/version.json', line: `"${version}"`, by: `"${version}-other"` }])]);
+  const library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+  const script = join(folder, 'tandem.cjs'), other = join(folder, 'other.cjs'), text = await bundle(sabotage?.changes ?? []);
+  writeFileSync(script, text(''));
+  writeFileSync(other, text('-other'));
+  const loaded = [keepLoaded(node, script, 'coordinator', join(folder, 'coordinator')), keepLoaded(node, script, 'agent', join(folder, 'agent')), keepLoaded(node, other, 'agent', join(folder, 'other-agent'))] as const;
   execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'faultpoint.c'), '-ldl']);
   await initPki(pki, 'fault', Date.now());
   for (const name of HOST_NAMES) await issueFor(pki, 'agent', name, [], Date.now());
   await issueFor(pki, 'operator', 'second', [], Date.now());
-  return { node, bundle: own, otherBundle: other, library, faketime: existsSync(faketime) ? faketime : undefined, cache, pki, catalogueDigest: catalogueDigest() };
+  const [coordinator, agent, otherAgent] = await Promise.all(loaded);
+  return { node, coordinator, agent, otherAgent, library, faketime: existsSync(faketime) ? faketime : undefined, pki, catalogueDigest: catalogueDigest() };
 }
