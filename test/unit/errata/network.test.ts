@@ -54,8 +54,9 @@ test('trap 18: NetworkManager keeps its hands off the restored files of bridge a
 });
 
 test('trap 19: interfaces that have another name on the new host have it on the bridge and in the firewall\'s rules too', async () => {
-  const facts = planned(withPort), moved = stepsOf(facts).filter(({ step }) => ['net.ovs.bridge', 'firewall.replaced'].includes(step.operation));
-  expect(moved.map(({ args }) => [args['nameMap'] ?? (args['ifcfg'] as Record<string, unknown>)['nameMap']]).flat(), 'every such step has the site\'s names').toEqual(moved.map(() => ({})));
+  const site = planned(withPort, '{}', '{eth1: em2}'), moved = stepsOf(site).filter(({ step }) => ['net.ovs.bridge', 'firewall.replaced'].includes(step.operation));
+  expect(moved.map(({ args }) => [args['nameMap'] ?? (args['ifcfg'] as Record<string, unknown>)['nameMap']]).flat(), 'every such step has the site\'s names').toEqual(moved.map(() => ({ eth1: 'em2' })));
+  expect(stepOf(site, 'C8.br-ex').args['ports']).toEqual(['em2']);
   const rules = (name: string): string => `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -i ${name} -p tcp -m tcp --dport 22 -m comment --comment "-i eth1 was here" -j ACCEPT\n-A FORWARD ! -o ${name} -m physdev --physdev-in ${name} -j DROP\n-A INPUT -i eth10 -j DROP\nCOMMIT\n`;
   const { differences } = await look('firewall.replaced', { v4: '/b/iptables', nameMap: { eth1: 'em2' } }, {
     files: { '/b/iptables': rules('eth1'), '/etc/sysconfig/iptables': `# from /b/iptables\n${rules('em2')}` }, commands: [{ argv: ['iptables-save'], stdout: rules('em2'), source: made }],

@@ -17,11 +17,12 @@ export const withLvm = (facts: Facts): void => {
 
 const COMPUTE2 = '  compute2:\n    role: compute\n    address: 10.77.0.3\n    fqdn: compute2.example.test\n    backup: /mnt/backup/compute2.example.test\n    captured: ./captured/compute2.json\n';
 
-/** The real runbook over a controller and two computes. */
-export function planned(change: (facts: Facts) => void = () => undefined, variables = '{}'): Plan {
+/** The real runbook over a controller and two computes; `interfaces`: what the site says of each host's cards, old to new. */
+export function planned(change: (facts: Facts) => void = () => undefined, variables = '{}', interfaces = '{}'): Plan {
   const facts = JSON.parse(fixture('captured/controller.json')) as Facts;
   change(facts);
-  return planSite(fixture('site.yaml').replace('variables: {}', `${COMPUTE2}variables: ${variables}`), JSON.stringify(facts));
+  const site = fixture('site.yaml').replace('variables: {}', `${COMPUTE2}variables: ${variables}`).replaceAll(/^ {4}role: /gm, `    interfaces: ${interfaces}\n$&`);
+  return planSite(site, JSON.stringify(facts));
 }
 
 /** Its steps that are carried out, in the order of the plan. */
