@@ -51,7 +51,7 @@ test('the services are as the report says, seen by their own clients', async () 
   expect(await versions('placement')).toBe('422ece571366');
   expect(await versions('nova_api')).toBe('b30f573d3377');
   for (const base of ['nova', 'nova_cell0']) expect(await versions(base)).toBe('ccb0fa1a2252');
-  expect(await sh(`systemctl show -p ActiveState -p UnitFileState ${UNITS.join(' ')} | sort | uniq -c | tr -s ' '`)).toBe(` ${UNITS.length} ActiveState=active\n ${UNITS.length} UnitFileState=enabled`);
+  expect(await sh(`systemctl show -p ActiveState -p UnitFileState ${UNITS.join(' ')} | grep . | sort | uniq -c | tr -s ' '`)).toBe(` ${UNITS.length} ActiveState=active\n ${UNITS.length} UnitFileState=enabled`);
   expect((await client('image list')).map((one) => one['Name']).sort()).toEqual(['cirros', 'larger']);
   expect(await client('volume list --all-projects')).toMatchObject([{ Name: 'kept', Status: 'available' }]);
   expect((await client('network agent list')).map((one) => [one['Binary'], one['Alive']]).sort()).toEqual([['neutron-dhcp-agent', true], ['neutron-metadata-agent', true]]);
@@ -92,7 +92,7 @@ test('a service that is stopped, an image that is another and a volume that nobo
   await sh("mysql -e \"UPDATE cinder.volumes SET deleted = 0 WHERE display_name = 'kept'\"");
   await until('the stopped scheduler is found', async () => (await op(...services)).code === 3);
   await sh('systemctl stop keystone');
-  expect((await op(...services)).printed).toMatch(/identity/);
+  expect((await op(...services)).printed).toContain('auth/tokens: connect ECONNREFUSED');
 
   await site.must('run', '--run-id', 'third');
   expect(changedIn(await site.report('third'))).toEqual(['C28', 'C35', 'C42', 'C56']);
