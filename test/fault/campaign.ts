@@ -29,7 +29,7 @@ console.log(`built and warmed up in ${((performance.now() - began) / 1000).toFix
 const outcomes: Outcome[] = [];
 // Trials that failed once, as they were, whatever the generator makes of their numbers now.
 const kept = values.replay === undefined ? undefined : readdirSync(values.replay).filter((name) => name.endsWith('.json')).sort().map((name) => JSON.parse(readFileSync(join(values.replay!, name), 'utf8')) as Trial);
-const trialOf = (number: number): Trial => kept?.[number] ?? makeTrial(seed, number, kinds, sabotage === undefined ? undefined : ['forward']);
+const trialOf = (number: number): Trial => kept?.[number] ?? makeTrial(seed, number, kinds, sabotage === undefined ? undefined : ['forward'], sabotage?.confirmed === true ? 1 : undefined);
 const end = kept?.length ?? to;
 let next = kept === undefined ? from : 0;
 await Promise.all(Array.from({ length: Number(values.jobs) }, async (_, job) => {

@@ -1,12 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FaultKind, Trial } from './generator.ts';
+import { isOfCoordinator, type FaultKind, type Trial } from './generator.ts';
 import type { Scene } from './trial.ts';
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
-
-/** Whether the fault's moment is a line of the coordinator's journal; else of the agent's. */
-export const isOfCoordinator = (fault: FaultKind): boolean => fault.startsWith('coordinator') || ['disk full on coordinator', 'two coordinators'].includes(fault);
 
 /** Bytes after what was synced are lost, torn, or something else; what was synced stays. */
 function cutTail(journal: string, synced: string, { kept, then }: Trial['tail']): void {

@@ -1,4 +1,5 @@
 import { randomOf, type Random } from './random.ts';
+import { addRules } from './confirmed.ts';
 import { makeSteps, type Start, type TrialStep } from './steps.ts';
 
 export const FAULTS = [
@@ -8,6 +9,9 @@ export const FAULTS = [
 ] as const;
 /** `none` is not drawn: the campaign warms up with it. */
 export type FaultKind = (typeof FAULTS)[number] | 'none';
+
+/** Whether the fault's moment is a line of the coordinator's journal; else of the agent's. */
+export const isOfCoordinator = (fault: FaultKind): boolean => fault.startsWith('coordinator') || ['disk full on coordinator', 'two coordinators'].includes(fault);
 
 /**
  * What else a trial holds. failing: a unit does not start until a person has mended it. unknown: when the agent dies, the host goes blind, so
@@ -41,6 +45,8 @@ export interface Trial {
   restartMs: number;
   /** Milliseconds for which a link is cut or silent. */
   cutMs: number;
+  /** Milliseconds until a person goes on after the first call. */
+  lateMs?: number;
   /** What is left of a tail that was not synced, 0 to 1, and what stands in the place of the rest. */
   tail: { kept: number; then: 'nothing' | 'zeros' | 'letters' };
   /** Seconds of a package transaction's halves, and of an act of systemctl. */
@@ -50,8 +56,8 @@ export interface Trial {
   stages: { strategy: 'parallel' | 'serial'; steps: Record<string, TrialStep[]> }[];
 }
 
-/** Trial `number` of `seed`: plan, hosts, fault and moment follow from these two alone. `kinds` and `turns` limit what is drawn. */
-export function makeTrial(seed: number, number: number, kinds: readonly FaultKind[] = FAULTS, turns: readonly Turn[] = TURNS): Trial {
+/** Trial `number` of `seed`: plan, hosts, fault and moment follow from these two alone. `kinds` and `turns` limit what is drawn; `confirmed` is the part of trials with a change that must be confirmed. */
+export function makeTrial(seed: number, number: number, kinds: readonly FaultKind[] = FAULTS, turns: readonly Turn[] = TURNS, confirmed = 0.2): Trial {
   const random = randomOf(seed, number), fault = random.pick(kinds);
   const names = Array.from({ length: random.pick([1, 1, 2, 2, 2, 3, 4]) }, (_, at) => `h${String(at + 1)}`);
   const made = names.map((name) => ({ name, ...makeSteps(random, random.int(4, 8), runOf(number)) }));
@@ -61,12 +67,12 @@ export function makeTrial(seed: number, number: number, kinds: readonly FaultKin
   const stages = two ? [{ strategy: strategy(), steps: part(0, cut) }, { strategy: strategy(), steps: part(cut) }].filter(({ steps }) => Object.keys(steps).length > 0) : [{ strategy: strategy(), steps: part(0) }];
   const host = random.pick(names);
   const lines = 4 * made.find(({ name }) => name === host)!.steps.length; // accepted, checked, applied, verified, finished: some steps have fewer
-  return {
+  return addRules({
     seed, number, fault, ...turnOf(seed, number, fault, stages, turns), host, moment: momentOf(random, lines), second: momentOf(random, lines), restartMs: random.int(0, 300), cutMs: random.chance(0.8) ? random.int(50, 600) : random.int(600, 3000),
     tail: { kept: random.next(), then: random.pick(['nothing', 'nothing', 'zeros', 'letters']) },
     yumTakesS: random.int(20, 200) / 1000, actTakesS: random.chance(0.3) ? random.int(10, 100) / 1000 : 0,
     hosts: made.map(({ name, start }) => ({ name, start })), stages,
-  };
+  }, confirmed);
 }
 
 /** Drawn apart: what a seed was before there were turns, it still is. */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { makePoint, type Point } from './point.ts';
 import { runOf, type Trial } from './generator.ts';
+import { rulesText } from './steps.ts';
 
 /** What all hosts of a campaign share. */
 export interface Ground {
@@ -53,7 +54,7 @@ const isOver = (child: ChildProcess): boolean => child.exitCode !== null || chil
 const ended = async (child: ChildProcess | undefined): Promise<void> => { if (child !== undefined && !isOver(child)) await new Promise((resolve) => { child.once('exit', resolve); }); };
 
 export async function makeHost(ground: Ground, folder: string, name: string, port: number): Promise<FaultHost> {
-  for (const part of ['state', 'synced']) mkdirSync(join(folder, part), { recursive: true });
+  for (const part of ['state', 'synced', 'sysconfig']) mkdirSync(join(folder, part), { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'fault', join(folder, 'state')]); // a disk that can be filled
   const log = join(folder, 'agent.log'), write = (file: string, text: string): void => { writeFileSync(join(folder, file), text); };
   let watcher: FSWatcher | undefined, space: ChildProcess | undefined, agent: ChildProcess | undefined, listening = false, removed = false, caused = false, alive: Promise<void> | undefined, dying: ChildProcess | undefined;
@@ -102,8 +103,9 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     async begin(trial) {
       const { start } = trial.hosts.find((one) => one.name === name)!, own = runOf(trial.number);
       for (const part of ['etc', 'from']) mkdirSync(join(folder, own, part), { recursive: true });
-      for (const file of ['transactions', 'strays', 'slow', 'broken', 'blind']) rmSync(join(folder, file), { force: true });
+      for (const file of ['transactions', 'strays', 'slow', 'broken', 'blind', 'sysconfig/iptables']) rmSync(join(folder, file), { force: true });
       write('effects', start.effects.map((act) => `${act} start\n`).join(''));
+      if (start.rules !== undefined) write('sysconfig/iptables', rulesText(start.rules));
       write('units', start.units.map((unit) => `${unit}\n`).join(''));
       write('yum-takes', `${String(trial.yumTakesS)}\n`);
       if (trial.actTakesS > 0) write('slow', `${String(trial.actTakesS)}\n`);

@@ -111,7 +111,7 @@ async function look(on: LabSite, name: string, run: string, losses: number): Pro
   });
   const copied = await on.sh(name, `cmp -s /root/${run}/source /root/${run}/copy && echo same || true`);
   return {
-    name, effects, losses, transactions: [], strays: [], ownEnds: [], writes: copied === 'same' ? { copy: 1 } : {}, files: {},
+    name, effects, losses, transactions: [], strays: [], ownEnds: [], writes: copied === 'same' ? { copy: 1 } : {}, files: {}, lastingRules: undefined,
     heldBy: (JSON.parse(await on.sh(name, 'cat /var/lib/tandem/lease.json 2>/dev/null || echo "{\\"run\\":\\"\\"}"')) as { run: string }).run,
     journals: { [run]: (await on.sh(name, `cat /var/lib/tandem/runs/${run}/journal.jsonl 2>/dev/null || true`)).replace(/(?<=.)$/, '\n') },
   };

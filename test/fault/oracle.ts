@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Trial } from './generator.ts';
+import { judgeConfirmed } from './oracle-confirmed.ts';
 import type { TrialStep } from './steps.ts';
 
 /**
@@ -12,6 +13,8 @@ export interface Observed {
     /** Lines `ACT OBJECT COMMAND` of the host's effect log, and those of transactions begun; calls that no stand-in knows. */
     effects: string[]; transactions: string[]; strays: string[];
     writes: Record<string, number>; files: Record<string, string>;
+    /** The port of the firewall's rules that the next start loads. */
+    lastingRules: string | undefined;
     /** Journal text by run. */
     journals: Record<string, string>;
     /** Ends of the agent that nobody caused. */
@@ -28,7 +31,7 @@ export interface Observed {
 }
 export interface Finding { kind: 'double effect' | 'lost effect' | 'lost result' | 'contradiction' | 'effect nobody told' | 'no end' | 'broken record' | 'lock' | 'agent ended' | 'stand-in'; text: string }
 
-interface Line { n: number; prev: string; at: { kind?: string; mode?: string; type?: string; step?: string; command?: string; result?: string; satisfied?: boolean } }
+export interface Line { n: number; prev: string; at: { kind?: string; mode?: string; type?: string; step?: string; command?: string; result?: string; satisfied?: boolean } }
 interface ReportStep { id: string; result: string; reason: string; operation: string; resolved?: { answer: string } | null }
 interface Report { run: string; exitCode: number | null; hosts: { host: string; steps: ReportStep[] }[] }
 
@@ -70,11 +73,12 @@ export function judge(trial: Asked, seen: Observed): Finding[] {
 function judgeHost(trial: Asked, host: Observed['hosts'][number], run: string, reported: ReportStep[], complete: boolean, find: (kind: Finding['kind'], text: string) => void): void {
   const planned = trial.stages.flatMap((stage) => stage.steps[host.name] ?? []);
   const start = trial.hosts.find(({ name }) => name === host.name)!.start;
-  const effects = host.effects.slice(start.effects.length).map((line) => line.split(' ').slice(0, 2).join(' '));
+  const ofRules = (line: string): boolean => /^(rules|booted) /.test(line), since = host.effects.slice(start.effects.length);
+  const effects = since.filter((line) => !ofRules(line)).map((line) => line.split(' ').slice(0, 2).join(' '));
   const events = recordsOf(host.journals[run] ?? '', (text) => { find('broken record', text); }).map(({ at }) => at);
   // Undone, the last first: what changed after the checkpoint and has a way back.
   const after = trial.turn !== 'back' ? [] : trial.stages.slice(trial.to === 'middle' ? 1 : 0).flatMap((stage) => stage.steps[host.name] ?? []);
-  const undone = after.filter((step) => (step.acts.length > 0 || step.file !== undefined) && step.packages === undefined).reverse();
+  const undone = after.filter((step) => (step.acts.length > 0 || step.file !== undefined || step.rules !== undefined) && step.packages === undefined).reverse();
   const resultOf = new Map(reported.map((step) => [step.id, step]));
   if (complete && host.heldBy !== '') find('lock', `the run has ended, and ${host.heldBy} still holds the host`);
   for (const stray of host.strays) find('stand-in', stray);
@@ -92,7 +96,7 @@ function judgeHost(trial: Asked, host: Observed['hosts'][number], run: string, r
   if (complete && sameCounts(counted, owed) && effects.join() !== wanted.join()) find('contradiction', `acts in another order than planned: ${effects.join(', ')}`);
   for (const step of planned) {
     const result = resultOf.get(step.id), own = events.filter((event) => event.step === step.id);
-    const changes = step.acts.length > 0 || step.file !== undefined;
+    const changes = step.acts.length > 0 || step.file !== undefined || step.rules !== undefined;
     const intents = own.filter((event) => event.kind === 'checked' && event.satisfied === false);
     const told = undone.includes(step) ? 'reverted' : changes ? 'changed' : 'unchanged', said = trial.turn === 'unknown' && result?.result === 'unknown' && result.resolved?.answer === 'done';
     if (complete && !said && result?.result !== told) find(told === 'changed' && result?.result === 'unchanged' ? 'lost result' : 'contradiction', `${step.id}, which should be ${told}, is reported as ${String(result?.result)}: ${result?.reason ?? ''}`);
@@ -108,6 +112,7 @@ function judgeHost(trial: Asked, host: Observed['hosts'][number], run: string, r
       if (complete && undone.includes(step) && host.files[name] !== trial.hosts.find((one) => one.name === host.name)!.start.files[step.file]) find('lost effect', `${step.file} is not as it was before the run`);
       if (isDone(step) && writes < 1) find('lost effect', `${step.file} was not put in place`);
     }
+    if (step.rules !== undefined) judgeConfirmed(step, own, since.filter(ofRules), { complete, undone: undone.includes(step), lasting: host.lastingRules, losses: host.losses }, find);
     judgeResults(step, own, result, find);
   }
 }

@@ -8,6 +8,8 @@ export interface Sabotage {
   /** Faults to try, and the findings of which one at least must come up. */
   kinds: FaultKind[];
   finds: Finding['kind'][];
+  /** All trials have a change that must be confirmed. */
+  confirmed?: true;
 }
 
 export const SABOTAGES: Sabotage[] = [
@@ -33,5 +35,15 @@ export const SABOTAGES: Sabotage[] = [
     name: 'no fdatasync',
     changes: [{ file: 'proto/journal.ts', line: 'try { fdatasyncSync(this.#fd); } catch', by: 'try { /* nothing */ } catch' }],
     kinds: ['power lost'], finds: ['lost result', 'contradiction', 'effect nobody told'],
+  },
+  {
+    name: 'no confirmation',
+    changes: [{ file: 'agent/confirm.ts', line: 'if (!await confirmation(leftMs())) throw notConfirmed(armed);', by: 'void confirmation;' }],
+    kinds: ['agent killed'], finds: ['contradiction'], confirmed: true,
+  },
+  {
+    name: 'no way back',
+    changes: [{ file: 'agent/confirm.ts', line: '  await operation.revert?.(host, args, found);\n  return await look();', by: '  return { found: await confirmed.state(host, args, found), differences: [] };' }],
+    kinds: ['coordinator killed'], finds: ['lost effect'], confirmed: true,
   },
 ];

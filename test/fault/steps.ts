@@ -13,10 +13,14 @@ export interface TrialStep {
   packages?: string[];
   /** A file that the step puts in place, once. */
   file?: string;
+  /** Rules of a firewall, by their port: a change that goes back by itself unless it is confirmed, so that it may be made more than once. */
+  rules?: { from: string; to: string };
 }
 
-/** The host before the run. */
-export interface Start { units: string[]; effects: string[]; files: Record<string, string> }
+/** The host before the run. `rules`: the port of those that run, and that the next start loads. */
+export interface Start { units: string[]; effects: string[]; files: Record<string, string>; rules?: string }
+
+export const rulesText = (port: string): string => `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --dport ${port} -j ACCEPT\nCOMMIT\n`;
 
 /** The steps of one host over all stages, and what the host must look like beforehand. Units go up and down again, so that a step done twice shows. */
 export function makeSteps(random: Random, count: number, trial: string): { steps: TrialStep[]; start: Start } {

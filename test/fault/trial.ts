@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCoordinator, type Coordinator } from './coordinator.ts';
-import { inject, isOfCoordinator } from './faults.ts';
+import { inject } from './faults.ts';
 import type { Fleet } from './fleet.ts';
-import { endOf, runOf, type Trial } from './generator.ts';
+import { endOf, isOfCoordinator, runOf, type Trial } from './generator.ts';
 import type { FaultHost, Ground } from './host.ts';
 import type { Observed } from './oracle.ts';
 import { nextCall } from './person.ts';
@@ -56,6 +56,7 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
     const mended = inject({ trial, ground, run, folder, host, proxy, call, reached: reached!, begin });
     let exit = await call.ended;
     await mended;
+    if (exit !== endOf(trial)) await new Promise((resolve) => { setTimeout(resolve, trial.lateMs ?? 0); });
     for (let out = call.out(); exit !== endOf(trial) && calls.length < MOST_CALLS;) {
       const next = await begin(run, [...nextCall(trial, run, places, { exit, out }, forward), ...OPTIONS], folder);
       exit = await next.ended;
@@ -75,11 +76,11 @@ function observe(run: string, hosts: FaultHost[], calls: Call[]): Observed {
   return {
     run, calls: calls.map(({ run: of, argv, exit, process }) => ({ run: of, argv, exit, out: process.out(), err: process.err() })),
     hosts: hosts.map(({ name, folder, writes, ownEnds, losses }) => {
-      const runs = join(folder, 'state/runs'), etc = join(folder, run, 'etc');
+      const runs = join(folder, 'state/runs'), etc = join(folder, run, 'etc'), lasting = linesOf(join(folder, 'sysconfig/iptables')).find((line) => line.startsWith('-A INPUT'));
       const own = (existsSync(runs) ? readdirSync(runs) : []).filter((one) => (one === run || one.startsWith(`${run}-`)) && existsSync(join(runs, one, 'journal.jsonl')));
       return {
         name, ownEnds, losses, heldBy: (JSON.parse(readFileSync(join(folder, 'state/lease.json'), 'utf8')) as { run: string }).run, effects: linesOf(join(folder, 'effects')), transactions: linesOf(join(folder, 'transactions')), strays: linesOf(join(folder, 'strays')),
-        writes: Object.fromEntries(writes), files: Object.fromEntries(readdirSync(etc).map((file) => [file, readFileSync(join(etc, file), 'utf8')])),
+        writes: Object.fromEntries(writes), lastingRules: lasting?.split(' ').find((_, at, words) => words[at - 1] === '--dport'), files: Object.fromEntries(readdirSync(etc).map((file) => [file, readFileSync(join(etc, file), 'utf8')])),
         journals: Object.fromEntries(own.map((one) => [one, readFileSync(join(runs, one, 'journal.jsonl'), 'utf8')])),
       };
     }),
