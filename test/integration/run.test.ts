@@ -7,34 +7,51 @@ import * as z from 'zod';
 import type { RunReport } from '../../coordinator/report/schema.ts';
 import * as lab from '../lab/lab.ts';
 import { effectsOn } from './effects.ts';
-import { root, startLabSite, until, type LabSite } from './lab-site.ts';
+import { resultsOf, root, startLabSite, until, type LabSite } from './lab-site.ts';
 import { findOnHost, findWords, formsOf, watchProcesses, type Watch } from './secret-search.ts';
 import { runId } from './step-host.ts';
 
-/** The demo's plan on its two hosts with the packed file: done, proven past the product, done again, and nothing told that is secret. */
+/** The whole procedure, as in the demo, with the packed file: done, proven past the product, done again, and nothing told that is secret. */
 const id = runId('run');
-const hosts = ['controller', 'compute1'];
+/** Those that are there from the first step on; the old computes are installed anew in its course. */
+const hosts = ['controller', 'compute3'], old = ['compute1', 'compute2'], all = [...hosts, ...old];
 let site: LabSite;
 let watches: Watch[];
 beforeAll(async () => {
-  site = await startLabSite(id, ...hosts);
+  site = await startLabSite(id, ...hosts, ...old.map((host) => `${host}=old-compute`));
   watches = await Promise.all(hosts.map(async (host) => await watchProcesses(site, host, [...formsOf('PLANTED'), MARKER])));
 });
 afterAll(() => site.down());
 
 /** Begins no secret; stands, on purpose, where secrets must not. */
 const MARKER = 'MARKER-5b1e';
+/** How many rules let a single compute in to everything, as they do while the services are closed to tenants. */
+const dark = "iptables -S INPUT | grep -c -- '-s 10.77.0.2/32 -j ACCEPT' || true";
 const results = (report: RunReport): string[] => report.hosts.flatMap(({ steps }) => steps.map(({ result, skippedBy }) => (result === 'skipped' ? `skipped by ${skippedBy ?? ''}` : result)));
-/** A run that was asked to go so far leaves the rest. */
-const PART = 'skipped by run';
+/** What a person does when the run asks for it. */
+async function installAnew(host: string): Promise<void> {
+  await promisify(execFile)(join(root, 'scripts/lab'), ['reinstall', id, host, 'compute']);
+  await promisify(execFile)(join(root, 'test/lab/give-agent'), [id, site.folder, host]);
+  site.anew(host);
+}
+async function ends(code: number, ...words: string[]): Promise<void> {
+  const ended = await site.tandem(...words);
+  expect(ended.code, `tandem ${words.join(' ')}\n${ended.stdout}${ended.stderr}`).toBe(code);
+}
 
 describe('the plan of the demo', () => {
   test('is planned, looked at and carried out', async () => {
     await site.must('plan');
     await site.must('check', '--run-id', 'dry');
-    await site.must('run', '--until', 'network', '--run-id', 'first');
+    await ends(8, 'run', '--run-id', 'first');
+    expect(await site.sh('controller', dark), 'computes alone are let in').toBe('1');
+    await ends(8, 'approve', 'first', 'C62.word', '--by', 'ann', '--reason', 'the canary booted');
+    await installAnew('compute1');
+    await ends(8, 'resume', 'first');
+    await installAnew('compute2');
+    await ends(0, 'resume', 'first');
     const report = await site.report('first');
-    expect(new Set(results(report))).toEqual(new Set(['changed', 'unchanged', 'skipped by plan', PART]));
+    expect(new Set(results(report))).toEqual(new Set(['changed', 'unchanged', 'skipped by plan']));
     expect(report.exitCode).toBe(0);
   });
 
@@ -59,6 +76,11 @@ describe('the plan of the demo', () => {
       const there = await site.sh('controller', `python3 -c "import urllib.request as u; a = u.urlopen('http://10.77.0.1:${port}/v2.0/'); print(a.status, 'v2.0' in a.read().decode())"`);
       expect(there).toBe('200 True');
     }
+    const nova = async (query: string): Promise<string> => await site.sh('controller', `mysql --defaults-file=/root/.my.cnf nova -Ne "${query}"`);
+    expect(await nova("SELECT host, disabled FROM services WHERE deleted = 0 AND \`binary\` = 'nova-compute' ORDER BY host"), 'every compute takes instances').toBe(['compute1', 'compute2', 'compute3'].map((host) => `${host}.example.test\t0`).join('\n'));
+    expect(await nova('SELECT hostname, vm_state FROM instances WHERE deleted = 0 ORDER BY hostname'), 'the instances are as before, and no canary is left').toBe('vm-active\tactive\nvm-error\terror\nvm-paused\tpaused\nvm-stopped\tstopped');
+    for (const host of all) expect(await site.sh(host, "sed -n '/upgrade_levels/,/^\\[/p' /etc/nova/nova.conf | grep -c '^[a-z]' || true; rpm -q --qf '%{VERSION}' openstack-nova-common"), `no cap on ${host}`).toBe('0\n2014.2.2');
+    expect(await site.sh('controller', dark), 'the dark window is over').toBe('0');
     const facts = JSON.parse((await site.must('facts', 'controller', '--json')).stdout) as { controller: { packages: Record<string, string>; repositories: string[] } };
     const installed = (await site.sh('controller', "rpm -qa --qf '%{NAME}\\n' | sort -u")).split('\n');
     expect(Object.keys(facts.controller.packages).sort()).toEqual(installed.sort());
@@ -67,19 +89,23 @@ describe('the plan of the demo', () => {
   });
 
   test('a new run, with the stored results set aside, changes nothing', async () => {
-    const before = await Promise.all(hosts.map(async (host) => await effectsOn(site, host)));
+    const before = await Promise.all(all.map(async (host) => await effectsOn(site, host)));
     expect(before[0]?.counted).toContain('db_sync applied 55');
     expect(before[0]?.counted.match(/^start openstack-keystone$/gm)).toHaveLength(1);
-    for (const host of hosts) await site.sh(host, 'systemctl stop tandem-agent; mv /var/lib/tandem/runs /var/lib/tandem-first; systemctl start tandem-agent');
+    for (const host of all) await site.sh(host, 'systemctl stop tandem-agent; mv /var/lib/tandem/runs /var/lib/tandem-first; systemctl start tandem-agent');
     await until('the agents answer', async () => (await site.tandem('hosts')).code === 0);
-    await site.must('run', '--until', 'network', '--run-id', 'second');
-    const report = await site.report('second');
-    expect(new Set(results(report))).toEqual(new Set(['unchanged', 'skipped by plan', PART]));
-    expect(results(report)).toHaveLength(results(await site.report('first')).length);
-    expect(await Promise.all(hosts.map(async (host) => await effectsOn(site, host)))).toEqual(before);
+    await site.must('run', '--run-id', 'second');
+    const report = await site.report('second'), first = await site.report('first');
+    expect(new Set(results(report))).toEqual(new Set(['unchanged', 'skipped by plan']));
+    expect(results(report)).toHaveLength(results(first).length);
+    expect(await Promise.all(all.map(async (host) => await effectsOn(site, host)))).toEqual(before);
+    // What was left out has served its purpose: each says so, and the runbook says of each which step spends it.
+    const spent = report.hosts.flatMap(({ host, steps }) => steps.filter(({ id: step, result }) => result === 'skipped' && resultsOf(first, host)[step] !== 'skipped').map(({ id: step, reason }) => ({ step, reason })));
+    expect(spent.length).toBeGreaterThan(20);
+    expect(spent.filter(({ reason }) => !/earlier run|since|no purpose|runs the new release|was lifted|is open/.test(reason))).toEqual([]);
     // The comparison bites.
-    await site.sh('compute1', 'touch /etc/redhat-release');
-    expect(await effectsOn(site, 'compute1')).not.toEqual(before[1]);
+    await site.sh('compute3', 'touch /etc/redhat-release');
+    expect(await effectsOn(site, 'compute3')).not.toEqual(before[1]);
   });
 });
 
