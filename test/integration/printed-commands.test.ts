@@ -4,7 +4,7 @@ import { runId, startStepHost, type StepHost } from './step-host.ts';
 
 /**
  * Three commands of the printed procedure exit 0 and do nothing (mission analysis, procedure.md section 0; errata E1, E6, E7).
- * Each is run as printed, on a compute host, and then carried by an operation. Their rows are not in the runbook yet.
+ * Each is run as printed, on a compute host, and then carried by an operation.
  */
 const run = runId('prn');
 const BACKUP = '/mnt/backup/compute1.example.test';
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => lab.down(run));
 
 describe('printed commands that succeed and do nothing', () => {
-  test('rsync with one argument (N21): lists, restores nothing; backup.restored restores, and its proof fails on what rsync leaves', async () => {
+  test('E7: rsync with one argument (N21) lists, restores nothing; backup.restored restores, and its proof fails on what rsync leaves', async () => {
     const args = { backup: BACKUP, host: 'compute1.example.test', paths: ['/etc/nova'], exclude: ['/etc/nova/release'] };
     expect(await host.trySh(`rsync -a ${BACKUP}/etc/nova`)).toMatchObject({ code: 0 });
     expect((await host.trySh('test -e /etc/nova')).code, 'nothing was restored').toBe(1);
@@ -38,7 +38,7 @@ describe('printed commands that succeed and do nothing', () => {
     expect(await host.sh("stat -c '%a %U:%G' /etc/nova/nova.conf")).toBe('640 root:nova');
   });
 
-  test('[upgrade-levels] (C53): written and ignored; ini.set refuses it with the right name, and sets what nova reads', async () => {
+  test('E1: [upgrade-levels] (C53) is written and ignored; ini.set refuses it with the right name, and sets what nova reads', async () => {
     const section = (name: string, knownSections = ['DEFAULT', 'upgrade_levels', 'libvirt']): Record<string, unknown> => ({ file: '/etc/nova/nova.conf', section: name, settings: { compute: 'icehouse' }, knownSections });
     expect(await host.trySh("printf '\\n[upgrade-levels]\\ncompute = 3.23.1\\nconductor = 3.23.1\\n' >>/etc/nova/nova.conf")).toMatchObject({ code: 0 });
     expect(await host.sh(readAsNova('upgrade_levels', 'compute')), 'the cap is not in force').toBe('None');
@@ -54,7 +54,7 @@ describe('printed commands that succeed and do nothing', () => {
     expect(await host.sh(readAsNova('upgrade_levels', 'compute'))).toBe('icehouse');
   });
 
-  test('cp to /etc/libvirtd.conf (N9): a path nobody reads; file.copied refuses it, and copies to where libvirt reads', async () => {
+  test('E6: cp to /etc/libvirtd.conf (N9), a path nobody reads; file.copied refuses it, and copies to where libvirt reads', async () => {
     const from = `${BACKUP}/etc/libvirt/libvirtd.conf`, consumer = '/etc/libvirt/libvirtd.conf';
     expect(await host.trySh(`cp ${from} /etc/libvirtd.conf`)).toMatchObject({ code: 0 });
     expect(await host.sh(`cat ${consumer}`), 'what libvirt reads is as before').toBe('# as packaged');
