@@ -16,6 +16,7 @@ const setting = z.strictObject({
   sectionsIn: optionPlace.optional().describe('Instead: every section that this option lists, such as DEFAULT.enabled_backends'),
   where: z.strictObject({ key: optionName, contains: z.string().min(1), absentToo: z.boolean().default(false) }).optional().describe('Of those, the ones whose option contains this word, in any case; absentToo: also those without the option'),
   key: optionName, value: z.string(),
+  unlessSet: z.boolean().default(false).describe('Only where no editable file sets it: what a distribution\'s file would decide (trap 26)'),
 }).refine(({ section, sectionsIn }) => (section === undefined) !== (sectionsIn === undefined), { message: 'either section or sectionsIn', path: ['section'] });
 const args = z.strictObject({
   ...configFiles,
@@ -96,10 +97,12 @@ function refuseOverridden(wanted: Wanted[], files: Pick<IniFile, 'path' | 'ini'>
 
 function wantedValues(a: Args, { files }: Configured): Wanted[] {
   const inis = files.map(({ ini }) => ini);
-  return a.set.flatMap(({ file = editable(a).at(-1) ?? '', section, sectionsIn, where, key, value }): Wanted[] => {
-    if (section !== undefined) return [{ file, section, key, value }];
+  const own = files.filter(({ path }) => editable(a).includes(path)).map(({ ini }) => ini);
+  return a.set.flatMap(({ file = editable(a).at(-1) ?? '', section, sectionsIn, where, key, value, unlessSet }): Wanted[] => {
+    const isFree = (one: string): boolean => !unlessSet || effectiveIn(own, one, key) === undefined;
+    if (section !== undefined) return isFree(section) ? [{ file, section, key, value }] : [];
     const { chosen, missing } = listedSections(inis, sectionsIn ?? '', where);
     if (missing.length > 0) throw new StepError('precondition_failed', `${sectionsIn ?? ''} lists ${missing.join(', ')}, and there is no such section`);
-    return chosen.map((name) => ({ file, section: name, key, value }));
+    return chosen.filter(isFree).map((name) => ({ file, section: name, key, value }));
   });
 }

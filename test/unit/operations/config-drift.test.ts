@@ -8,6 +8,7 @@ import { parseYaml } from '../../../coordinator/input/document.ts';
 import type { Drift } from '../../../agent/parse/drift.ts';
 import { effective, groupName, parseIni } from '../../../agent/parse/ini.ts';
 import { effectiveIn, placeOf } from '../../../agent/parse/ini-sections.ts';
+import { planned, stepOf } from '../errata/real-plan.ts';
 import { recordedHost, recordingSchema, type RecordedHost } from '../recorded-host.ts';
 
 const text = readFileSync(join(import.meta.dirname, '../../../runbooks/osp5-to-osp6/drift.yaml'), 'utf8');
@@ -63,6 +64,16 @@ test('trap 26: a distribution\'s file that turns notifications off counts, unles
   expect(ended).toMatchObject({ result: 'changed' });
   expect(effectiveIn([dist, own].map((path) => parseIni(content(host, path))), 'DEFAULT', key)).toBe('True');
   expect(content(host, dist)).toBe(files[dist]);
+});
+
+test('trap 26: the runbook has them on for the Networking server where the site says nothing, and leaves what it says', async () => {
+  const { args } = stepOf(planned(), 'C45.merged'), [dist = '', own = ''] = args['files'] as string[], keys = ['notify_nova_on_port_status_changes', 'notify_nova_on_port_data_changes'];
+  const merged = async (site: string): Promise<(string | undefined)[]> => {
+    const { host } = await migrate({ [dist]: `[DEFAULT]\n${keys.map((key) => `${key} = False\n`).join('')}`, [own]: `[DEFAULT]\n${site}` }, args);
+    return keys.map((key) => effectiveIn([dist, own].map((path) => parseIni(content(host, path))), 'DEFAULT', key));
+  };
+  expect(await merged('nova_url = http://10.77.0.1:8774/v2\n')).toEqual(['True', 'True']);
+  expect(await merged('notify_nova_on_port_status_changes = False\n')).toEqual(['False', 'True']);
 });
 
 test('trap 31: the iSCSI helper counts in DEFAULT and in the section of each LVM backend, and in no other', async () => {
