@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { Fleet } from './fleet.ts';
 import { FAULTS, makeTrial, runOf, type FaultKind, type Trial } from './generator.ts';
 import type { Ground } from './host.ts';
-import { judge, type Finding } from './oracle.ts';
+import { judge, type Finding, type Observed } from './oracle.ts';
 import { prepare } from './prepare.ts';
 import { SABOTAGES } from './sabotage.ts';
 import { summarize, type Outcome } from './summary.ts';
@@ -50,7 +50,7 @@ function found(): Outcome | undefined { return sabotage === undefined ? undefine
 
 async function one(trial: Trial, fleet: Fleet): Promise<void> {
   const { number, fault } = trial, start = performance.now();
-  let findings: Finding[], seen: unknown;
+  let findings: Finding[], seen: Observed | undefined;
   try {
     const observed = await runTrial(trial, ground, join(base, `c${String(number)}`), fleet);
     findings = judge(trial, seen = observed);
@@ -58,7 +58,7 @@ async function one(trial: Trial, fleet: Fleet): Promise<void> {
     findings = [{ kind: 'no end', text: `the trial could not be made: ${String((error as Error).stack)}` }];
   }
   fleet.tidy(runOf(number));
-  const outcome: Outcome = { seed: trial.seed, number, fault, turn: trial.turn, ms: Math.round(performance.now() - start), findings };
+  const outcome: Outcome = { seed: trial.seed, number, fault, turn: trial.turn, ms: Math.round(performance.now() - start), findings, ...wentBackOf(trial, seen) };
   outcomes.push(outcome);
   if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify(outcome)}\n`);
   if (findings.length === 0) return;
@@ -69,6 +69,11 @@ async function one(trial: Trial, fleet: Fleet): Promise<void> {
     writeFileSync(join(values.keep, `${String(seed)}-${String(number)}.json`), JSON.stringify({ trial, findings, seen }, null, 1));
   }
   await fleet.remove(); // the next trial gets hosts that nothing has happened to
+}
+
+function wentBackOf(trial: Trial, seen: Observed | undefined): Pick<Outcome, 'wentBack'> {
+  if (seen === undefined || trial.turn === 'back' || trial.hosts.every(({ start }) => start.rules === undefined)) return {};
+  return { wentBack: seen.hosts.flatMap(({ journals }) => (journals[seen.run] ?? '').split('\n')).filter((line) => line.includes('"kind":"reverting"')).length };
 }
 
 /** A trial without a fault, and agents that end in order: then the compiled code is kept for all that follow. */

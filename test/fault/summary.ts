@@ -2,7 +2,7 @@ import { FAULTS, TURNS } from './generator.ts';
 import type { Finding } from './oracle.ts';
 
 /** One trial's end, a line of `--out`. */
-export interface Outcome { seed: number; number: number; fault: string; /** Absent: of a lab trial. */ turn?: string; ms: number; findings: Finding[] }
+export interface Outcome { seed: number; number: number; fault: string; /** Absent: of a lab trial. */ turn?: string; ms: number; findings: Finding[]; /** Of a change that must be confirmed: how often it went back. */ wentBack?: number }
 
 /** By fault, then the line that scripts/test counts. */
 export function summarize(outcomes: readonly Outcome[], seconds: number, part: { seed: number; from: number; to: number } | undefined): string {
@@ -11,8 +11,10 @@ export function summarize(outcomes: readonly Outcome[], seconds: number, part: {
     const own = outcomes.filter((one) => one.turn === turn);
     if (own.length > 0) rows.push([`of all: ${turn}`, own]);
   }
+  const confirmed = outcomes.filter((one) => one.wentBack !== undefined), wentBack = confirmed.filter((one) => one.wentBack! > 0);
+  if (confirmed.length > 0) rows.push(['of all: to be confirmed', confirmed], ['of these: went back first', wentBack]);
   const table = rows.map(([fault, own]) => {
-    const bad = own.filter(({ findings }) => findings.length > 0).length, mean = own.reduce((sum, { ms }) => sum + ms, 0) / own.length / 1000;
+    const bad = own.filter(({ findings }) => findings.length > 0).length, mean = own.reduce((sum, { ms }) => sum + ms, 0) / Math.max(1, own.length) / 1000;
     return `${fault.padEnd(30)} ${String(own.length).padStart(6)} trials ${String(bad).padStart(5)} failed   ${mean.toFixed(2)} s each`;
   });
   const failed = outcomes.filter(({ findings }) => findings.length > 0).length;
