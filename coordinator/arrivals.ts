@@ -5,11 +5,12 @@ import type { RunRecord } from './store/runstore.ts';
 
 /**
  * The hosts that have not joined the run, each with the id of the step at which it does. Until then another system may stand in
- * their place, or none: nothing of theirs is asked or held. A host of which anything is on record has joined.
+ * their place, or none: nothing of theirs is asked or held. A host of which anything is on record has joined, and so has one
+ * whose step is left out, since it joined in an earlier run: a person is not asked to install it again because it is away.
  */
 export function awaited({ stages }: Plan, records: readonly RunRecord[]): Map<string, string> {
   const heard = new Set(records.flatMap((record) => (record.type === 'event' ? [record.host] : [])));
-  return new Map(stages.flatMap(({ hosts }) => hosts.flatMap(({ host, steps }) => steps.flatMap(({ id, arrives }): [string, string][] => (arrives === true && !heard.has(host) ? [[host, id]] : [])))));
+  return new Map(stages.flatMap(({ hosts }) => hosts.flatMap(({ host, steps }) => steps.flatMap(({ id, arrives, skip }): [string, string][] => (arrives === true && skip === undefined && !heard.has(host) ? [[host, id]] : [])))));
 }
 
 /** Problems: `arrives` on a step that no person does, or behind another step of its host, which would have nobody to ask. */

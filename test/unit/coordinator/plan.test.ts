@@ -89,6 +89,10 @@ test('files of the runbook are all read from its folder', () => {
   expect(read.sort()).toEqual(there.sort());
 });
 
+test('once a compute is taken back, no later run asks a person to install it: it is full of instances then', () => {
+  expect(stepsOf(planSite(), 'compute1').find(({ arrives }) => arrives === true)?.spent).toMatchObject({ after: ['N26.compute1@controller'] });
+});
+
 test('a compute that the old cloud does not know is waited for nowhere, and nothing is moved from it', () => {
   const site = fixture('site.yaml').replace(/variables: \{\}/, 'variables: {new_computes: [compute0]}').replace('  compute1:', `  compute0:
     role: compute
