@@ -31,7 +31,27 @@ test('trap 6: an array lets a host in by its iSCSI name; it has its old one befo
     expect(place).toBeLessThan(stepOf(plan, service, host).place);
     const files = { ...backupOf(`/mnt/backup/${host}.example.test`, `${host}.example.test`, old), '/etc': { type: 'directory' }, '/etc/iscsi': { type: 'directory', mode: '0755' }, '/etc/iscsi/initiatorname.iscsi': 'InitiatorName=iqn.1994-05.com.redhat:new\n', '/etc/iscsi/iscsid.conf': 'of RHEL 7' };
     const { result, host: after } = await carry(operation, args, { files });
-    expect([result, after.files.get('/etc/iscsi/initiatorname.iscsi')?.content, after.files.get('/etc/iscsi/iscsid.conf')?.content, after.files.get('/etc/ceph/ceph.conf')?.content]).toEqual(['changed', name, 'of RHEL 7', '[global]\n']);
+    const ceph = host === 'controller' ? undefined : '[global]\n';
+    expect([result, after.files.get('/etc/iscsi/initiatorname.iscsi')?.content, after.files.get('/etc/iscsi/iscsid.conf')?.content, after.files.get('/etc/ceph/ceph.conf')?.content]).toEqual(['changed', name, 'of RHEL 7', ceph]);
+  }
+});
+
+test('trap 6: Ceph\'s keys belong to the services that use them: they come back when those accounts are there, and before Block Storage starts', async () => {
+  const { step: { operation }, args, place } = stepOf(plan, 'C32.clients');
+  for (const service of ['openstack-cinder', 'openstack-glance']) {
+    const installed = stepsOf(plan).filter(({ step, args: its }) => step.operation === 'package.installed' && (its['names'] as string[]).includes(service)).map((each) => each.place);
+    expect(Math.min(...installed), service).toBeLessThan(place);
+  }
+  expect(place).toBeLessThan(stepOf(plan, 'C35').place);
+  const key = (name: string): object => ({ path: `/etc/ceph/ceph.client.${name}.keyring`, content: `[client.${name}]`, owner: name, group: name, uid: 100, gid: 100 });
+  const files = { ...backupOf('/mnt/backup/controller.example.test', 'controller.example.test', [{ path: '/etc/ceph' }, key('cinder'), key('glance')] as Parameters<typeof backupOf>[2]), '/etc': { type: 'directory' } };
+  const { result, host: after } = await carry(operation, args, { files, users: { root: 0, cinder: 165, glance: 161 }, groups: { root: 0, cinder: 165, glance: 161 } });
+  expect([result, after.files.get('/etc/ceph/ceph.client.glance.keyring')?.uid]).toEqual(['changed', 161]);
+});
+
+test('trap 6: what multipath and Ceph have changed since stays as it is in a new run', () => {
+  for (const [id, host, after] of [['C6.clients', 'controller', 'C62.open@controller'], ['C32.clients', 'controller', 'C62.open@controller'], ['N21.clients', 'compute1', 'N26.compute1@controller']] as const) {
+    expect(stepOf(plan, id, host).step.spent?.after, id).toEqual([after]);
   }
 });
 
