@@ -10,13 +10,14 @@ const plan = planned();
 const SYNCS = ['C27', 'C34', 'C39', 'C47', 'C55'];
 
 /** A STAND-IN for the database: the default character set, the version, and how many rows stand against each rule that the sync asks about. */
-function database(answers: { charset?: string; version: string; against?: (table: string) => number }): RecordedHost {
-  const { charset = 'utf8', version, against = () => 0 } = answers;
+function database(answers: { charset?: string; version: string; tables?: string[]; against?: (table: string) => number }): RecordedHost {
+  const { charset = 'utf8', version, tables = ['endpoint', 'token', 'routerl3agentbindings', 'pci_devices', 'quota_usages', 'compute_nodes'], against = () => 0 } = answers;
   return Object.assign(recordedHost(recordingSchema.parse({})), {
     read: async (argv: string[]) => {
       admit(argv, 'read');
       const rows = (argv.at(-1) ?? '').split(';').filter((one) => one.trim() !== '').map((sql) => {
         const tag = /SELECT '([^']+)'/.exec(sql)?.[1] ?? '';
+        if (tag === 'table') return tables.map((table) => `table\t${table}\n`).join('');
         if (tag === 'fit') return `fit\t${String(against(/FROM `\w+`\.`(\w+)`|TABLE_NAME = '(\w+)'/.exec(sql)?.slice(1).find(Boolean) ?? ''))}\n`;
         return tag === 'charset' ? `charset\t${charset}\n` : tag === 'not-utf8' ? '' : `${tag}\t${tag === 'version' ? version : '2'}\n`;
       });
@@ -47,6 +48,10 @@ test('trap 13a: what was seen to stop a migration, or to go wrong in silence, is
     await expect(lookAt(args, { version, charset: 'latin1' }), `${id}: new tables in latin1`).rejects.toMatchObject(refused(/makes new tables in latin1/));
     await expect(lookAt(args, { version: String(args['to']), charset: 'utf8', against: () => 1 }), 'nothing is asked of a schema that is there').resolves.toMatchObject({ satisfied: true });
   }
+});
+
+test('trap 13a: a table that a site without that plugin never had stands against nothing', async () => {
+  await expect(lookAt(stepOf(plan, 'C47').args, { version: 'icehouse', tables: ['networks'], against: () => { throw new Error("ERROR 1146: Table 'neutron.routerl3agentbindings' doesn't exist"); } })).resolves.toMatchObject({ satisfied: false });
 });
 
 test('trap 13a: nothing is rolled back, and what only the dump cures is told so; each sync has one', async () => {
