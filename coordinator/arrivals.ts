@@ -1,5 +1,5 @@
 import { problem, type Problem } from './input/problem.ts';
-import type { Plan, PlanStage } from './plan-format.ts';
+import type { Plan, PlanHost, PlanStage } from './plan-format.ts';
 import type { Placed } from './plan-order.ts';
 import type { RunRecord } from './store/runstore.ts';
 
@@ -11,6 +11,12 @@ import type { RunRecord } from './store/runstore.ts';
 export function awaited({ stages }: Plan, records: readonly RunRecord[]): Map<string, string> {
   const heard = new Set(records.flatMap((record) => (record.type === 'event' ? [record.host] : [])));
   return new Map(stages.flatMap(({ hosts }) => hosts.flatMap(({ host, steps }) => steps.flatMap(({ id, arrives, skip }): [string, string][] => (arrives === true && skip === undefined && !heard.has(host) ? [[host, id]] : [])))));
+}
+
+/** The hosts that have joined the run: those that can know anything of it. */
+export function joined(plan: Plan, records: readonly RunRecord[]): PlanHost[] {
+  const absent = awaited(plan, records);
+  return plan.hosts.filter(({ name }) => !absent.has(name));
 }
 
 /** Problems: `arrives` on a step that no person does, or behind another step of its host, which would have nobody to ask. */

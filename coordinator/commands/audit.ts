@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { GENESIS, lineOf } from '../../proto/journal.ts';
+import { joined } from '../arrivals.ts';
 import { verifyRun } from '../audit/verify.ts';
 import { auditText } from '../audit/words.ts';
 import type { Context } from '../context.ts';
@@ -59,10 +60,10 @@ function authority(context: Context, given: string | undefined): string {
 }
 
 async function fetchJournals(context: Context, id: string, only: string[] | undefined): Promise<void> {
-  const kept = storedRun(context, id), { run, plan } = kept, names = plan.hosts.map(({ name }) => name);
+  const kept = storedRun(context, id), { run, plan, records } = kept, names = plan.hosts.map(({ name }) => name);
   const unknown = (only ?? []).filter((name) => !names.includes(name));
   if (unknown.length > 0) throw new InputError(unknown.map((name) => problem(context.at(name), `no host "${name}" in run ${run}`, oneOf(names), nearest(name, names))));
-  const hosts = plan.hosts.filter(({ name }) => only?.includes(name) ?? true), own = credentials(context, readSite(context.siteFile()), OPERATOR);
+  const hosts = only === undefined ? joined(plan, records) : plan.hosts.filter(({ name }) => only.includes(name)), own = credentials(context, readSite(context.siteFile()), OPERATOR);
   await withLinks(hosts, own, async (links) => {
     await exchangeAll(context, kept, own, links);
     for (const [host, link] of links) await fetchJournal(context, run, host, link);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Event } from '../../proto/events.ts';
+import { joined } from '../arrivals.ts';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
 import { AgentRefused, type Link } from '../link.ts';
@@ -23,7 +24,7 @@ export function statusCommand(context: Context): Command {
       let report = kept.report;
       if (report.endedMs === null) {
         const own = credentials(context, readSite(context.siteFile()), OPERATOR);
-        const later = await withLinks(kept.plan.hosts, own, async (links) => await Promise.all([...links].map(async ([host, link]) => await newsOf(host, link, kept.run, kept.records))));
+        const later = await withLinks(joined(kept.plan, kept.records), own, async (links) => await Promise.all([...links].map(async ([host, link]) => await newsOf(host, link, kept.run, kept.records))));
         report = reportOf(kept.run, kept.plan, [...kept.records, ...later.flatMap((news) => news.records)]);
         for (const { trouble } of later) if (trouble !== undefined) { context.tell(trouble); context.finish(EXIT.unreachable); }
       }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { awaited } from '../arrivals.ts';
 import type { Context } from '../context.ts';
 import { readSite } from '../input/files.ts';
 import type { Link } from '../link.ts';
@@ -13,10 +14,11 @@ export function stopCommand(context: Context): Command {
     .addHelpText('after', '\nExample:\n  tandem stop 20261124-114603-k3f --reason "disk is filling up"')
     .action(async (id: string, { reason }: { reason: string }) => {
       const site = readSite(context.siteFile());
-      const { plan, run } = storedRun(context, id);
-      const answers = await withLinks(plan.hosts, credentials(context, site, OPERATOR), async (links) => await Promise.all([...links].map(async ([host, link]) => await stopOne(run, host, link, reason))));
-      for (const { text } of answers) context.say(text);
-      if (answers.some(({ told }) => !told)) context.finish(EXIT.unreachable);
+      const { plan, run, records } = storedRun(context, id), absent = awaited(plan, records);
+      const answers = await withLinks(plan.hosts, credentials(context, site, OPERATOR), async (links) => await Promise.all([...links].map(async ([host, link]) => ({ host, ...await stopOne(run, host, link, reason) }))));
+      // One that has not joined is asked too, as it may join at this moment; that it is not there is no failure to stop.
+      for (const { host, told, text } of answers) context.say(told || !absent.has(host) ? text : `${host}: has not joined this run, nothing to stop`);
+      if (answers.some(({ host, told }) => !told && !absent.has(host))) context.finish(EXIT.unreachable);
       context.tell(`Next: tandem status ${run}`);
     });
 }
