@@ -140,25 +140,6 @@ test('Ctrl-C twice lets go at once and says how to look again; status asks the h
   expect((await site.tandem('runs')).out).not.toContain('r2');
 });
 
-test('a host that has not joined the run is missed by nobody: status, stop and audit fetch go by those that have', async () => {
-  const step = (id: string, more: object): object => ({ id, rows: [id], title: id, operation: 'line.added', args: { text: id }, sentence: `line of ${id} is there`, timeoutS: 5, mayKill: true, changes: true, reverts: true, needs: [], ...more });
-  const stage = (name: string, host: string, steps: object[]): object => ({ phase: 'one', stage: name, strategy: 'serial', maxFailures: 0, hosts: [{ host, steps }] });
-  const at = (name: string, port: number): object => ({ name, role: 'controller', address: '127.0.0.1', port, fqdn: `${name}.example.test` });
-  site.plan([], { hosts: [at('h1', agent.port), at('h2', 1)], stages: [stage('a', 'h1', [step('A1', { args: { text: 'A1', waits: true } })]), stage('b', 'h2', [step('N5', { human: 'Install it', arrives: true })])] } as object);
-  const running = run('r1');
-  await expect.poll(() => held.has('A1')).toBe(true);
-  process.emit('SIGINT', 'SIGINT');
-  await expect.poll(() => agent.dispatcher.run('r1').stopped).toBeDefined();
-  process.emit('SIGINT', 'SIGINT');
-  await running;
-  held.get('A1')?.();
-  await expect.poll(() => agent.dispatcher.busy).toBe(false);
-  expect(await site.tandem('status', 'r1')).toMatchObject({ code: 0, err: '' });
-  expect(await site.tandem('stop', 'r1')).toMatchObject({ code: 0, out: 'h1: nothing in hand, 0 more skipped\nh2: has not joined this run, nothing to stop' });
-  expect(await site.tandem('audit', 'fetch', 'r1')).toMatchObject({ code: 0, out: expect.not.stringContaining('h2') as string });
-  expect(await site.tandem('audit', 'fetch', 'r1', '--host', 'h2')).toMatchObject({ code: 5 });
-});
-
 test('a host that another run holds: exit code 9, nothing is done', async () => {
   site.plan([{ id: 'A1', args: { text: 'a' } }]);
   await agent.link().call('AcquireLease', { runId: 'other', owner: 'bob', ttlS: 60 });
