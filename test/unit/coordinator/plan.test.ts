@@ -89,6 +89,10 @@ test('files of the runbook are all read from its folder', () => {
   expect(read.sort()).toEqual(there.sort());
 });
 
+test('what only a person can do on an old compute is waited for, and is no failure of the run', () => {
+  expect(stepsOf(planSite(), 'controller').find(({ id }) => id === 'N5b.copy-compute1')?.human).toMatch(/capture\.sh .*cold/);
+});
+
 test('once a compute is taken back, no later run asks a person to install it: it is full of instances then', () => {
   expect(stepsOf(planSite(), 'compute1').find(({ arrives }) => arrives === true)?.spent).toMatchObject({ after: ['N26.compute1@controller'] });
 });
