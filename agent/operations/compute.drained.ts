@@ -53,7 +53,8 @@ export const computeDrained = operation({
     const { services } = await cloud.get<{ services: ServiceRow[] }>('compute', '/os-services?binary=nova-compute');
     const row = findService(services, { binary: 'nova-compute', host: a.host });
     if (row?.status !== 'disabled') throw new StepError('precondition_failed', `${a.host} is ${row?.status ?? 'unknown to the compute service'}: it must be disabled first (compute.scheduling), or the scheduler goes on placing instances there`);
-    if (row.state !== 'up') throw new StepError('precondition_failed', `nova-compute on ${a.host} is ${row.state}, last report ${row.updated_at ?? 'never'}: nothing that is there can be moved; start it, or see to its instances by hand`);
+    // What was moved before and is only to be put back into its state needs nothing of this host.
+    if (row.state !== 'up' && (await readWork(cloud, a.host)).servers.length > 0) throw new StepError('precondition_failed', `nova-compute on ${a.host} is ${row.state}, last report ${row.updated_at ?? 'never'}: nothing that is there can be moved; start it, or see to its instances by hand`);
     const problems = await drain({ host, cloud, rules: a, limits: a, nodes: await readNodes(cloud), load: new Map() });
     if (problems.length > 0) throw new StepError('command_failed', `${a.host} is not empty; ${problems.join(' | ')}`);
   },

@@ -97,6 +97,13 @@ test("a state that another host's drain noted is that drain's to put back", asyn
   expect(ours).toMatchObject({ status: 'PAUSED', metadata: {} });
 });
 
+test('a host that is down and empty: what was moved before is put back all the same', async () => {
+  const fake = cloud(), ours = fake.add('ours', 'ACTIVE', 'cmp3', { metadata: { tandem_drain: 'cmp1:PAUSED' } });
+  Object.assign(fake.nodes[0]!, { state: 'down' });
+  expect((await drained(fake, { policy: { paused: 'move' } })).result).toBe('changed');
+  expect(ours).toMatchObject({ status: 'PAUSED', metadata: {} });
+});
+
 test('a host that is down, wiped before its turn: nothing is tried', async () => {
   const fake = cloud();
   fake.add('web', 'PAUSED', 'cmp1');
