@@ -7,7 +7,7 @@ export default defineConfig({
     projects: [
       // Nothing here is about time: a machine with other work must not fail a test.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: MINUTE_MS } },
-      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: MINUTE_MS } },
+      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: MINUTE_MS, hookTimeout: MINUTE_MS } },
       // The packed file on lab hosts: they share the machine's network bridges and two cores, so one file at a time.
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], fileParallelism: false, testTimeout: 10 * MINUTE_MS, hookTimeout: 10 * MINUTE_MS } },
       // The packed file on a lab host with Debian's OpenStack; a cold start builds its layers.

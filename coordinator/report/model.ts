@@ -74,6 +74,8 @@ function stepReport(step: PlanStep, { phase, stage }: { phase: string; stage: st
   if (endReason === undefined) return { ...base, result: 'waiting', reason: '' };
   const own = notes.find((text) => text.startsWith(`${id} `));
   if (trace !== undefined) return { ...base, result: 'unknown', reason: `sent to the host, and no result has come back (${endReason})` };
+  // A host that has not joined the run: nothing was sent, and a person has to act.
+  if (own?.startsWith(`${id} waits for a person: `) === true) return { ...base, result: 'waiting', reason: own.slice(id.length + 1) };
   return { ...base, result: 'skipped', skippedBy: 'run', reason: own ?? `the run ended before it: ${endReason === '' ? 'done' : endReason}` };
 }
 

@@ -3,6 +3,8 @@ import * as z from 'zod';
 import { finding, operation } from '../../agent/operations/operation.ts';
 import type { RunSettings } from '../../coordinator/hosts.ts';
 import { digestOf, type Plan, type PlanStage, type PlanStep } from '../../coordinator/plan-format.ts';
+import { reportOf } from '../../coordinator/report/model.ts';
+import { reportText } from '../../coordinator/report/text.ts';
 import { Run } from '../../coordinator/run.ts';
 import type { RunRecord } from '../../coordinator/store/runstore.ts';
 import { startAgent, type AgentHere } from './agent-here.ts';
@@ -50,6 +52,9 @@ test('a host that is not there yet: what comes before goes on, the run waits at 
   expect(done).toEqual(['A1@h1']);
   expect(notes()[0]).toMatch(/^h2: N5 waits for a person: Install it anew \(h2 cannot be reached: /);
   expect(records.find(({ type }) => type === 'ended')).toMatchObject({ exitCode: 8, reason: 'h2 waits at N5, h1 held before B1' });
+  const report = reportOf('r1', plan, records);
+  expect(report.hosts.map(({ steps }) => steps.map(({ result }) => result))).toEqual([['changed', 'skipped'], ['waiting', 'skipped'], []]);
+  expect(reportText(report)).toMatch(/Next: N5 on h2 waits for a person: Install it anew \(h2 cannot be reached: .*\)\. Then: tandem resume r1/);
   agents[1] = await agent(1).restart();
   expect(await attempt(plan)).toBe(0);
   expect(done).toEqual(['A1@h1', 'N5@h2', 'N6@h2', 'B1@h1']);
