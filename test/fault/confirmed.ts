@@ -17,7 +17,7 @@ export function addRules(trial: Trial, part: number): Trial {
   start.rules = from;
   start.effects.push(`rules ${from}`);
   start.files[v4] = rulesText(to);
-  // On the way there nothing is to happen, on however slow a machine.
+  // A run that is to be reverted later must not go back by itself, on however slow a machine.
   own.splice(at, 0, { id: 'C1', operation: 'firewall.replaced', args: { v4, confirmWithinS: turn === 'back' ? 60 : random.int(5, 8) }, acts: [], undo: [], rules: { from, to } });
   // Of a stage each step is accepted first; a step that changes has four lines more, another one two; the last is what the coordinator signed.
   const linesOf = (steps: readonly TrialStep[]): number => steps.reduce((sum, { acts, file }) => sum + (acts.length > 0 || file !== undefined ? 4 : 2), 0);
