@@ -10,6 +10,13 @@ export function confirmWithinS({ args }: Pick<PlanStep, 'args'>): number {
   return typeof given === 'number' ? given : 0;
 }
 
+/** Seconds for which a step may keep its host away, since it takes it down and up again (host.rebooted); 0 for all others. */
+export function awayS({ args }: Pick<PlanStep, 'args'>): number {
+  if (args === null || typeof args !== 'object' || Array.isArray(args)) return 0;
+  const { downWithinS, upWithinS } = args;
+  return typeof downWithinS === 'number' && typeof upWithinS === 'number' ? downWithinS + upWithinS : 0;
+}
+
 /**
  * Confirms a change that may have cut the host off, over a new connection each time, until it is taken, its time is over
  * or `letGo` says so (docs/decisions/0009-commit-confirmed.md). Throws with the last reason why it was not.

@@ -2,7 +2,7 @@ import { commandId, type Command } from '../proto/command.ts';
 import type { Event, Finished, Json, Mode } from '../proto/events.ts';
 import { awaited } from './arrivals.ts';
 import { catchUp } from './catch-up.ts';
-import { confirmAnew, confirmWithinS } from './confirm.ts';
+import { awayS, confirmAnew, confirmWithinS } from './confirm.ts';
 import type { Ask } from './gatekeeper.ts';
 import { Leases, Locked } from './leases.ts';
 import { AgentRefused, Unreachable, type Identity, type Link } from './link.ts';
@@ -173,8 +173,8 @@ export class Hosts {
   /** Sends commands ahead and resolves with their results when all have ended. Throws Unreachable, AgentRefused. */
   async send(host: string, work: { command: Command; step: PlanStep }[]): Promise<Finished[]> {
     if (work.length === 0) return [];
-    // A host that goes back by itself is cut off until then, and a little longer.
-    const patienceS = Math.max(this.settings.patienceS, 30 + Math.max(0, ...work.map(({ step }) => confirmWithinS(step))));
+    // A host that goes back by itself, or down and up, is cut off until then, and a little longer.
+    const patienceS = Math.max(this.settings.patienceS, 30 + Math.max(0, ...work.map(({ step }) => Math.max(confirmWithinS(step), awayS(step)))));
     const results = await this.link(host).execute(work.map(({ command }) => command), patienceS, (event) => { this.#hear(host, event); });
     return work.flatMap(({ command }) => results.get(command.id) ?? []);
   }
