@@ -104,7 +104,8 @@ test('a dry run passes over a host that is not there yet', async () => {
 test('a host whose arrival an earlier run has spent must be there: nobody is asked to install it again', async () => {
   const plan = planOf(stage('a', [on('h1', 'A1')]), stage('n', [on('h2', { id: 'N5', ...ACT, skip: { reason: 'the host runs the new release (N26@h1 ended well in run r0)' } }, 'N6')]));
   await agent(1).close();
-  await expect(attempt(plan)).rejects.toThrow('h2 cannot be reached');
+  // It alone: a dial of the others that is still under way would keep their servers from closing.
+  await expect(attempt(plan, { only: ['h2'] })).rejects.toThrow('h2 cannot be reached');
   expect(notes().filter((note) => note.includes('Install'))).toEqual([]);
   agents[1] = await agent(1).restart();
   expect(await attempt(plan)).toBe(0);
