@@ -12,6 +12,9 @@ import { repeat, unary } from './calls.ts';
 import { Denied, Gate, type Message } from './gate.ts';
 import { attach, execute } from './work.ts';
 
+/** How long open calls may hold a server that closes, in milliseconds. */
+const CLOSE_MS = 1000;
+
 /** What the server hands calls on to; it holds no logic of its own. */
 export interface Services {
   dispatcher: Dispatcher;
@@ -102,5 +105,9 @@ export async function serve(services: Services, tls: Tls, address: string, sweep
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => { if (error === null) resolve(bound); else reject(error); });
   });
-  return { port, close: () => new Promise((resolve) => { gate.close(); server.tryShutdown(() => { resolve(); }); }) };
+  return { port, close: () => new Promise((resolve) => {
+    gate.close();
+    const force = setTimeout(() => { server.forceShutdown(); resolve(); }, CLOSE_MS); // a dial under way is never counted out
+    server.tryShutdown(() => { clearTimeout(force); resolve(); });
+  }) };
 }
