@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { root } from './lab-site.ts';
 
-interface Step { id: string; needs?: string[] }
+interface Step { id: string; needs?: string[]; spentAfter?: string; spentWhy?: string }
 interface Use { template: string; with: Record<string, unknown> }
 interface Phase { stages: { steps: (Step | Use)[] }[] }
 
@@ -19,6 +19,7 @@ export function writeShortRunbook(folder: string, ids: readonly string[]): strin
       const steps = stage.steps.flatMap((step) => ('template' in step ? expanded(folder, step) : [step])).filter(({ id }) => left.delete(id));
       stage.steps = steps;
       for (const step of steps) if (step.needs !== undefined) step.needs = step.needs.filter((need) => ids.includes(need));
+      for (const step of steps) if (step.spentAfter !== undefined && !ids.includes(step.spentAfter)) { delete step.spentAfter; delete step.spentWhy; }
     }
     phase.stages = phase.stages.filter((stage) => stage.steps.length > 0);
     writeFileSync(join(folder, name), stringify(phase));
