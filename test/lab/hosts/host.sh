@@ -28,8 +28,11 @@ in_host() {
   ! is_vm "$run" "$name" || in_vm "$@"
   shift 2
   pid=$(leader "$run" "$name") || fail "host '$name' of run '$run' is not running"
-  # nsenter keeps our own capabilities: without the bound, `date -s` in a host would set this machine's clock
-  exec nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup -- \
+  # nsenter keeps our own capabilities: without the bound, `date -s` in a host would set this machine's clock. A host that goes down stops
+  # its processes before it ends them: an nsenter that forked would stop itself along with its child, never see it end, and PID 1 in there
+  # waits for that for ever. A shell does not; it stays outside, its child is in.
+  # shellcheck disable=SC2016 # that shell's own
+  exec nsenter --target "$pid" --mount --uts --ipc --net --pid --no-fork --cgroup -- sh -c '"$@"; exit $?' sh \
     setpriv --bounding-set="$(bounds "$pid")" --inh-caps=-all -- env -i -C /root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin HOME=/root USER=root TERM=dumb LANG=C.UTF-8 "$@"
 }
 
@@ -47,7 +50,7 @@ is_up() {
   answer=$(in_host "$1" "$2" systemctl is-system-running 2>/dev/null) || true
   [ "$answer" = running ] || [ "$answer" = degraded ]
 }
-is_off() { wake_entered "${3:-}"; [ -z "$(pids_of "$1" "$2")" ]; }
+is_off() { [ -z "$(pids_of "$1" "$2")" ]; }
 
 await_host() {
   local limit=120
@@ -61,25 +64,12 @@ start_host() {
   await_host "$1" "$2"
 }
 
-# inside RUN HOST: the pid namespace of its processes
-inside() { local pid; pid=$(leader "$1" "$2") && readlink "/proc/$pid/ns/pid"; }
-
-# A host that goes down stops its processes before it ends them. The nsenter of an `exec` out here stops itself along with
-# its child, would never see it end, and PID 1 waits for that for ever.
-wake_entered() {
-  local pid
-  for pid in $(pgrep -x nsenter --runstates T); do
-    [ "$(readlink "/proc/$pid/ns/pid_for_children")" != "$1" ] || kill -CONT "$pid" 2>/dev/null || true
-  done
-}
-
 # TERM to nspawn is the power button: systemd inside shuts down in order
 stop_host() {
-  local nspawn pidns
-  pidns=$(inside "$1" "$2") || true
+  local nspawn
   if nspawn=$(cat "$(state_of "$1")/$2/machine.pid" 2>/dev/null); then
     if is_vm "$1" "$2"; then (in_vm "$1" "$2" systemctl poweroff) || true; else kill -TERM "$nspawn" 2>/dev/null || true; fi
-    wait_until 60 "host '$2' to shut down; it is killed now" is_off "$1" "$2" "$pidns" || true
+    wait_until 60 "host '$2' to shut down; it is killed now" is_off "$1" "$2" || true
   fi
   wait_until 10 "processes of '$2' to die" kill_all "$1" "$2"
 }
@@ -92,15 +82,14 @@ kill_host() {
   start_host "$1" "$2"
 }
 
-is_another() { local pid; wake_entered "$4"; pid=$(leader "$1" "$2") && [ "$pid" != "$3" ]; }
+is_another() { local pid; pid=$(leader "$1" "$2") && [ "$pid" != "$3" ]; }
 
 reboot_host() {
-  local pid pidns
+  local pid
   if is_vm "$1" "$2"; then reboot_vm "$1" "$2"; return; fi
   pid=$(leader "$1" "$2") || fail "host '$2' of run '$1' is not running"
-  pidns=$(inside "$1" "$2")
   (in_host "$1" "$2" systemctl reboot) || true # its own end may cut it off
-  wait_until 60 "host '$2' to reboot" is_another "$1" "$2" "$pid" "$pidns"
+  wait_until 60 "host '$2' to reboot" is_another "$1" "$2" "$pid"
   await_host "$1" "$2"
 }
 
