@@ -55,11 +55,12 @@ export function running(found: BridgeState, { bridge, ports, addresses, gateway 
   const places = (cidr: string): Address[] => found.addresses.filter((one) => hostPart(one.cidr) === hostPart(cidr));
   const isThere = (cidr: string): boolean => places(cidr).length === 1 && places(cidr)[0]?.device === bridge && places(cidr)[0]?.cidr === cidr;
   const say = (cidr: string): string => places(cidr).map((one) => `${one.cidr === cidr ? '' : `${one.cidr} `}on ${one.device}`).join(' and ') || 'nowhere';
+  const carries = addresses.length > 0 || gateway !== undefined; // else its own link is nobody's: it forwards all the same, and a boot leaves it down
   const defaults = found.routes.filter(({ to, table, family }) => to === 'default' && table === 'main' && family === familyOf(gateway ?? ''));
   return [
     ...(found.bridge === null ? [{ what: `bridge ${bridge}`, found: 'missing', wanted: 'there' }] : []),
     ...ports.filter((port) => found.owners[port] !== bridge).map((port) => ({ what: `port ${port}`, found: found.owners[port] === null ? 'on no bridge' : `on ${found.owners[port] ?? 'no bridge'}`, wanted: `on ${bridge}` })),
-    ...[bridge, ...ports].filter((name) => found.up[name] === false).map((name) => ({ what: `link ${name}`, found: 'down', wanted: 'up' })),
+    ...[...carries ? [bridge] : [], ...ports].filter((name) => found.up[name] === false).map((name) => ({ what: `link ${name}`, found: 'down', wanted: 'up' })),
     ...addresses.filter((cidr) => !isThere(cidr)).map((cidr) => ({ what: `address ${cidr}`, found: say(cidr), wanted: `on ${bridge}` })),
     ...(gateway === undefined || defaults.some(isDefaultOver(gateway, bridge)) ? [] : [{ what: 'default route', found: defaults.map(routeWords).join(' and ') || 'none', wanted: `via ${gateway} dev ${bridge}` }]),
   ];
