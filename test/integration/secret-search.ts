@@ -27,14 +27,13 @@ export function formsOf(word: string): string[] {
 export async function watchProcesses(site: LabSite, host: string, words: string[]): Promise<Watch> {
   const { run } = site;
   await putScript(run, host, 'watch-processes.py');
-  await lab.exec(run, host, ['sh', '-c', 'cat >/root/words; rm -f /run/watch-stop'], { input: words.join('\n') });
-  const watching = lab.exec(run, host, ['sh', '-c', 'exec python3 /root/watch-processes.py /root/words'], { timeoutMs: 1_200_000 });
+  const unit = '[Service]\nExecStart=/usr/bin/python3 /root/watch-processes.py /root/words /var/lib/watch-processes/seen.json\n[Install]\nWantedBy=multi-user.target\n';
+  await lab.exec(run, host, ['sh', '-c', 'cat >/root/words && mkdir /var/lib/watch-processes'], { input: words.join('\n') });
+  await lab.exec(run, host, ['sh', '-c', 'cat >/etc/systemd/system/watch-processes.service && systemctl enable --now watch-processes'], { input: unit });
   return {
     async end() {
-      await site.sh(host, 'touch /run/watch-stop');
-      const { code, stdout, stderr } = await watching;
-      if (code !== 0) throw new Error(stderr);
-      return JSON.parse(stdout.split('\n')[1] ?? '') as { looks: number; shown: Shown[] };
+      await site.sh(host, 'systemctl is-active watch-processes && systemctl stop watch-processes');
+      return JSON.parse(await site.sh(host, 'cat /var/lib/watch-processes/seen.json')) as { looks: number; shown: Shown[] };
     },
   };
 }

@@ -1,19 +1,29 @@
-"""Test code, run in a lab host: looks at the arguments and environment of every process until /run/watch-stop is there.
+"""Test code, a unit of a lab host, which lives through its boots: looks at the arguments and environment of every process.
 
-watch-processes.py WORDS: WORDS is a file with one word a line. Prints "watching", then one line of JSON: how often it looked, and every
-process that showed a word, with where (cmdline, which anybody may read; environ, which only root and its owner may).
+watch-processes.py WORDS SEEN: WORDS is a file with one word a line. Keeps in SEEN, as JSON: how often it looked, and every process that
+showed a word, with where (cmdline, which anybody may read; environ, which only root and its owner may).
 """
 import json
 import os
 import sys
 import time
 
+
+def keep():
+    with open(f'{sys.argv[2]}.new', 'w', encoding='utf8') as file:
+        json.dump({'looks': looks, 'shown': shown}, file)
+    os.rename(f'{sys.argv[2]}.new', sys.argv[2])
+
+
 with open(sys.argv[1], 'rb') as file:
     words = file.read().split()
-print('watching', flush=True)
-looks, shown = 0, {}
-while not os.path.exists('/run/watch-stop'):
+looks, shown = 0, []
+if os.path.exists(sys.argv[2]):
+    with open(sys.argv[2], encoding='utf8') as file:
+        looks, shown = json.load(file).values()
+while True:
     looks += 1
+    known = len(shown)
     for name in filter(str.isdigit, os.listdir('/proc')):
         for where in ('cmdline', 'environ'):
             try:
@@ -22,7 +32,9 @@ while not os.path.exists('/run/watch-stop'):
             except OSError:  # gone between the two
                 continue
             for word in words:
-                if word in text:
-                    shown[f'{where} {word.decode()} {text[:300].decode(errors="replace")}'] = {'where': where, 'word': word.decode(), 'text': text[:300].decode(errors='replace')}
+                one = {'where': where, 'word': word.decode(), 'text': text[:300].decode(errors='replace')}
+                if word in text and one not in shown:
+                    shown.append(one)
+    if len(shown) > known or looks % 50 == 0:
+        keep()
     time.sleep(0.02)
-print(json.dumps({'looks': looks, 'shown': list(shown.values())}), flush=True)
