@@ -88,7 +88,7 @@ export async function inject(scene: Scene): Promise<void> {
       free();
     },
     async 'agent clock back'() {
-      writeFileSync(join(host.folder, 'clock'), `-${String(trial.cutMs)}`);
+      writeFileSync(join(host.folder, 'clock'), `-${String(Math.min(trial.cutMs, 3000))}`);
       point.release();
     },
     async 'agent replaced'() {

@@ -43,7 +43,7 @@ export interface Trial {
   second: Moment;
   /** Milliseconds until the agent's unit starts it again. */
   restartMs: number;
-  /** Milliseconds for which a link is cut or silent. */
+  /** Milliseconds for which a link is cut or silent; seconds by which a clock jumps back, 3000 at most: certificates hold from an hour before they are made. */
   cutMs: number;
   /** Milliseconds until a person goes on after the first call. */
   lateMs?: number;
@@ -78,7 +78,9 @@ export function makeTrial(seed: number, number: number, kinds: readonly FaultKin
 /** Drawn apart: what a seed was before there were turns, it still is. */
 function turnOf(seed: number, number: number, fault: FaultKind, stages: Trial['stages'], turns: readonly Turn[]): Pick<Trial, 'turn' | 'broken' | 'word' | 'to'> {
   const random = randomOf(seed ^ 0x7e57, number), fit = BEGUN_BEFORE.includes(fault);
-  const starts = stages.flatMap(({ steps }) => Object.entries(steps).flatMap(([host, own]) => own.flatMap(({ acts }) => acts.filter((act) => act.startsWith('start ')).length === 1 ? [{ host, unit: acts.at(-1)!.slice('start '.length) }] : [])));
+  // A unit that steps start alone: of several that one call starts, systemd starts the others all the same.
+  const groups = stages.flatMap(({ steps }) => Object.entries(steps).flatMap(([host, own]) => own.map(({ acts }) => acts.filter((act) => act.startsWith('start ')).map((act) => ({ host, unit: act.slice('start '.length) })))));
+  const together = groups.filter(({ length }) => length > 1).flat(), starts = groups.filter(({ length }) => length === 1).flat().filter((one) => !together.some(({ host, unit }) => host === one.host && unit === one.unit));
   const drawn = random.pick<Turn>(fit ? ['forward', 'forward', 'forward', 'unknown', 'unknown', 'failing', 'back', 'back'] : ['forward', 'forward', 'forward', 'failing', 'back', 'back']);
   const broken = starts.length === 0 ? undefined : random.pick(starts);
   const turn = fault === 'none' || !turns.includes(drawn) || (drawn === 'failing' && broken === undefined) ? 'forward' : drawn;
