@@ -40,8 +40,11 @@ const RETRY = new Set([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXC
 export function plain(details: string): string {
   const seconds = /^Deadline exceeded after ([\d.]+)s/.exec(details)?.[1];
   if (seconds !== undefined) return `no answer within ${Number(seconds).toFixed(0)} s`;
-  return /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;
+  const why = /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(details)?.[1] ?? details;
+  return /^Failed to connect\b/.test(why) ? ENDED_AT_ONCE : why;
 }
+/** All that grpc-js knows where the other side ends the connection in its handshake: there it is refused, and only there it is said why. */
+const ENDED_AT_ONCE = 'it takes connections and ends them at once. Where that lasts, it does not take the certificate that it is shown: compare its clock (date) and its authority (ca.crt) with those here';
 
 const SELF_SIGNED = /^self-signed certificate\b(?! in certificate chain)|DEPTH_ZERO_SELF_SIGNED_CERT/;
 
