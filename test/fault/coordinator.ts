@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ground } from './host.ts';
 import { makePoint, type Point } from './point.ts';
+import { FLAGS, MEMORY } from './snapshot.ts';
 
 /** One call of the coordinator's command line in a process of its own. */
 export interface Coordinator {
@@ -22,8 +23,8 @@ export async function startCoordinator(ground: Ground, folder: string, number: n
   point.environment['FAULT_SYNCED'] = join(folder, 'synced');
   prepare(point);
   const out = openSync(join(own, 'out'), 'w'), err = openSync(join(own, 'err'), 'w');
-  const child = spawn(ground.node, ['--snapshot-blob', ground.coordinator, 'tandem', '--site', join(folder, 'site.yaml'), '--state', join(folder, 'state'), ...argv],
-    { stdio: ['ignore', out, err], env: { PATH: process.env['PATH'], HOME: folder, ...point.environment } });
+  const child = spawn(ground.node, [...FLAGS, '--snapshot-blob', ground.coordinator, 'tandem', '--site', join(folder, 'site.yaml'), '--state', join(folder, 'state'), ...argv],
+    { stdio: ['ignore', out, err], env: { ...MEMORY, PATH: process.env['PATH'], HOME: folder, ...point.environment } });
   closeSync(out);
   closeSync(err);
   const ended = new Promise<number | 'killed'>((resolve) => { child.once('exit', (code) => { point.close(); resolve(code ?? 'killed'); }); });

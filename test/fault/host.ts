@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { makePoint, type Point } from './point.ts';
 import { runOf, type Trial } from './generator.ts';
+import { FLAGS, MEMORY } from './snapshot.ts';
 import { rulesText } from './steps.ts';
 
 /** What all hosts of a campaign share. */
@@ -77,8 +78,8 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     const faked = host.clock && ground.faketime !== undefined ? { LD_PRELOAD: `${ground.library}:${ground.faketime}`, FAKETIME_TIMESTAMP_FILE: '/mnt/clock', FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } : {};
     const out = openSync(log, 'w'), said = (): string => readFileSync(log, 'utf8');
     caused = false;
-    const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, '--snapshot-blob', host.other ? ground.otherAgent : ground.agent, 'tandem', 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
-      { stdio: ['ignore', out, out], env: { PATH: process.env['PATH'], ...host.point.environment, ...faked } });
+    const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, ...FLAGS, '--snapshot-blob', host.other ? ground.otherAgent : ground.agent, 'tandem', 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
+      { stdio: ['ignore', out, out], env: { ...MEMORY, PATH: process.env['PATH'], ...host.point.environment, ...faked } });
     closeSync(out);
     host.lives += 1;
     while (!isOver(child) && !/listening on port \d+\npolicy: .*\n/.test(said())) await wait(10);
