@@ -1,5 +1,6 @@
 import { StepError } from '../proto/errors.ts';
 import type { Difference, EventKind, Json } from '../proto/events.ts';
+import { JournalFull } from '../proto/journal.ts';
 import type { Host } from './host/host.ts';
 import { bootMark, monotonicMs } from './host/proc.ts';
 import type { Confirmed, Finding, Operation } from './operations/operation.ts';
@@ -31,18 +32,21 @@ const KILL_MS = 1000;
 /**
  * A change that the agent undoes by itself unless it is confirmed (docs/decisions/0009-commit-confirmed.md). Begins where
  * an earlier life stopped. What was confirmed and cannot be made lasting goes back as well: the next start would mix old
- * and new. Throws StepError revert_failed.
+ * and new. Throws StepError revert_failed; JournalFull.
  */
 export async function confirmOrGoBack(work: Guarded, host: Host, emit: Emit): Promise<Outcome> {
   const { soFar, allowMs } = work.window;
   let why = soFar.reverting;
   if (why === undefined) {
     const armed = soFar.armed ?? await arm(work, host, emit);
+    let isConfirmed = soFar.confirmed !== undefined;
     try {
-      if (soFar.confirmed === undefined) await changeAndWait(work, armed, host, emit);
+      if (!isConfirmed) await changeAndWait(work, armed, host, emit);
+      isConfirmed = true;
       allowMs(1000 * work.operation.timeoutS);
       return await within(1000 * work.operation.timeoutS, settle(work, host, emit));
     } catch (error) {
+      if (isConfirmed && error instanceof JournalFull) throw error; // it says nothing of the change, which nobody is cut off by; made lasting once there is room
       const known = error instanceof StepError ? error : new StepError('internal', (error as Error).message);
       why = { kind: 'reverting', code: known.code, reason: known.message, failure: known.failure ?? null };
     }

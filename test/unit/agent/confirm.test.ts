@@ -4,6 +4,7 @@ import { confirmOrGoBack, type Guarded } from '../../../agent/confirm.ts';
 import type { Host } from '../../../agent/host/host.ts';
 import { finding, operation } from '../../../agent/operations/operation.ts';
 import type { EventKind } from '../../../proto/events.ts';
+import { JournalFull } from '../../../proto/journal.ts';
 
 let state: string, reverts: boolean, tries: number, ended: number;
 const changed = operation({
@@ -36,6 +37,16 @@ test('a journal that cannot be written any more does not keep the host cut off',
   const emit = (event: EventKind): void => { if (event.kind !== 'armed' && event.kind !== 'applied') throw full; };
   await expect(confirmOrGoBack(guarded(), {} as Host, emit)).rejects.toBe(full);
   expect(state).toBe('old');
+});
+
+test('what is confirmed stays when its proof cannot be written; with room again it is gone on with', async () => {
+  const full = new JournalFull('journal.jsonl', Object.assign(new Error('no space left'), { code: 'ENOSPC' })), work = guarded();
+  work.window.confirmation = () => Promise.resolve(true);
+  await expect(confirmOrGoBack(work, {} as Host, (event) => { if (event.kind === 'verified') throw full; })).rejects.toBe(full);
+  expect([state, tries]).toEqual(['new', 0]);
+  work.window.soFar = { armed: { kind: 'armed', confirmWithinS: 5, untilMonotonicMs: 0, boot: '' }, applied: {}, confirmed: {} };
+  await expect(confirmOrGoBack(work, {} as Host, () => undefined)).resolves.toMatchObject({ result: 'changed' });
+  expect([state, tries]).toEqual(['new', 0]);
 });
 
 test('an intent that cannot be journaled changes nothing', async () => {
