@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writ
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fleet } from './fleet.ts';
+import { commitNow } from './commit.ts';
 import { FAULTS, makeTrial, runOf, type FaultKind, type Trial } from './generator.ts';
 import type { Ground } from './host.ts';
 import { judge, type Finding, type Observed } from './oracle.ts';
@@ -21,10 +22,10 @@ if (![seed, from, to].every(Number.isSafeInteger) || from > to) usage('--seed, -
 const sabotage = values.sabotage === undefined ? undefined : SABOTAGES.find(({ name }) => name === values.sabotage) ?? usage(`no sabotage "${values.sabotage}"; there are: ${SABOTAGES.map(({ name }) => name).join(', ')}`);
 const kinds: readonly FaultKind[] = values.only?.split(',').map((kind) => FAULTS.find((one) => one === kind) ?? usage(`no fault "${kind}"; there are: ${FAULTS.join(', ')}`)) ?? sabotage?.kinds ?? FAULTS;
 
-const began = performance.now();
+const began = performance.now(), commit = commitNow();
 const ground = await prepare(mkdtempSync(join(base, 'ground-')), sabotage, process.execPath);
 await warmUp(ground);
-console.log(`built and warmed up in ${((performance.now() - began) / 1000).toFixed(0)} s${ground.faketime === undefined ? '; no libfaketime on this machine' : ''}`);
+console.log(`built and warmed up in ${((performance.now() - began) / 1000).toFixed(0)} s`);
 
 const outcomes: Outcome[] = [];
 // Trials that failed once, as they were, whatever the generator makes of their numbers now.
@@ -58,7 +59,7 @@ async function one(trial: Trial, fleet: Fleet): Promise<void> {
     findings = [{ kind: 'no end', text: `the trial could not be made: ${String((error as Error).stack)}` }];
   }
   fleet.tidy(runOf(number));
-  const outcome: Outcome = { seed: trial.seed, number, fault, turn: trial.turn, ms: Math.round(performance.now() - start), findings, ...wentBackOf(trial, seen) };
+  const outcome: Outcome = { seed: trial.seed, number, fault, turn: trial.turn, commit, struck: seen?.struck ?? false, ms: Math.round(performance.now() - start), findings, ...wentBackOf(trial, seen) };
   outcomes.push(outcome);
   if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify(outcome)}\n`);
   if (findings.length === 0) return;

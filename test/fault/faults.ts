@@ -34,8 +34,8 @@ async function second(scene: Scene): Promise<void> {
   await (await scene.begin(name, ['run', '--plan', join(folder, 'plan.json'), '--run-id', name, '--json', '--patience', '30'], place)).ended;
 }
 
-/** Does to a trial what its fault says, at its moment. Resolves when all is mended again, or the call ended before the moment came. */
-export async function inject(scene: Scene): Promise<void> {
+/** Does to a trial what its fault says, at its moment. Resolves when all is mended again, with whether the fault came: not where the call ended before its moment did. */
+export async function inject(scene: Scene): Promise<boolean> {
   const { trial, host, proxy, folder, call, run } = scene, point = isOfCoordinator(trial.fault) ? call.point : host.point;
   const isThere = async (reached: Promise<void>, afterMs: number): Promise<boolean> => {
     const came = await Promise.race([reached.then(() => true), call.ended.then(() => false)]);
@@ -45,12 +45,12 @@ export async function inject(scene: Scene): Promise<void> {
     }
     return came;
   };
-  if (!await isThere(scene.reached, trial.moment.afterMs)) { point.disarm(); return; } // else a later call would be held there for ever
+  if (!await isThere(scene.reached, trial.moment.afterMs)) { point.disarm(); return false; } // else a later call would be held there for ever
   // Whoever finds a begun step afterwards cannot see what was done of it.
   if (trial.turn === 'unknown') writeFileSync(join(host.folder, 'blind'), '');
   const killCoordinator = async (): Promise<void> => { call.kill(); await call.ended; };
   const meanwhile = async (mended: Promise<void>): Promise<void> => { point.release(); await mended; };
-  const acts: Record<FaultKind, () => Promise<void>> = {
+  const acts: Record<FaultKind, () => Promise<unknown>> = {
     none: () => meanwhile(Promise.resolve()),
     'agent killed': () => host.kill(),
     async 'agent killed twice'() {
@@ -59,8 +59,9 @@ export async function inject(scene: Scene): Promise<void> {
       while (host.lives === lives) await wait(5);
       // Some while it starts, the others at a line that the second life writes.
       if (trial.second.when === 'b') await wait(trial.second.afterMs);
-      else if (!await isThere(again, trial.second.afterMs)) { point.disarm(); return; }
+      else if (!await isThere(again, trial.second.afterMs)) { point.disarm(); return false; }
       await host.kill();
+      return true;
     },
     'host lost': () => host.lose(),
     async 'power lost'() {
@@ -80,7 +81,7 @@ export async function inject(scene: Scene): Promise<void> {
       const free = fill(join(host.folder, 'state'));
       await meanwhile(Promise.race([wait(trial.cutMs), call.ended.then(() => undefined)]));
       free();
-      await host.kill(); // its reason asks for room and a restart
+      if (trial.restartMs % 2 === 0) await host.kill(); // the others go on by themselves once there is room
     },
     async 'disk full on coordinator'() {
       const free = fill(join(folder, 'state'));
@@ -95,7 +96,14 @@ export async function inject(scene: Scene): Promise<void> {
       host.other = true;
       await host.kill();
     },
-    async 'two coordinators'() { await second(scene); point.release(); }, // the first is held meanwhile, its hosts go on
+    // The first is held meanwhile, its hosts go on. What it has sent to them comes there first: a run that has failed gives its hosts back, and then they are anybody's.
+    async 'two coordinators'() {
+      await wait(200);
+      const held = scene.places.every((one) => one.heldBy() === run);
+      if (held) await second(scene);
+      point.release();
+      return held;
+    },
   };
-  await acts[trial.fault]();
+  return await acts[trial.fault]() !== false;
 }

@@ -12,8 +12,8 @@ export interface Ground {
   node: string;
   /** The product with its modules loaded (snapshot.ts), and an agent with another version number. */
   coordinator: string; agent: string; otherAgent: string;
-  /** faultpoint.c, compiled; libfaketime where the machine has it. */
-  library: string; faketime: string | undefined;
+  /** faultpoint.c, compiled; libfaketime. */
+  library: string; faketime: string;
   pki: string; catalogueDigest: string;
 }
 
@@ -30,6 +30,8 @@ export interface FaultHost {
   ownEnds: string[];
   /** Times all its processes died at once; in this trial. */
   losses: number;
+  /** Run that holds the host, as its lease.json says; empty for none. */
+  heldBy: () => string;
   /** Starts of the agent. */
   lives: number;
   /** The agent's version and clock from its next start on. */
@@ -75,7 +77,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
   async function live(): Promise<void> {
     const init = childOf(space?.pid);
     if (init === undefined) return; // lost at this very moment
-    const faked = host.clock && ground.faketime !== undefined ? { LD_PRELOAD: `${ground.library}:${ground.faketime}`, FAKETIME_TIMESTAMP_FILE: '/mnt/clock', FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } : {};
+    const faked = host.clock ? { LD_PRELOAD: `${ground.library}:${ground.faketime}`, FAKETIME_TIMESTAMP_FILE: '/mnt/clock', FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } : {};
     const out = openSync(log, 'w'), said = (): string => readFileSync(log, 'utf8');
     caused = false;
     const child = agent = spawn('nsenter', ['--target', String(init), '--mount', '--pid', ground.node, ...FLAGS, '--snapshot-blob', host.other ? ground.otherAgent : ground.agent, 'tandem', 'agent', 'serve', '--state', '/mnt/state', '--certs', join(ground.pki, 'issued', name), '--listen', `127.0.0.1:${String(port)}`],
@@ -122,6 +124,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
       host.clock = clock;
       await host.up();
     },
+    heldBy: () => (JSON.parse(readFileSync(join(folder, 'state/lease.json'), 'utf8')) as { run: string }).run,
     async up() {
       alive ??= keepUp();
       await Promise.race([alive, (async () => { while (!listening) await wait(5); })()]);

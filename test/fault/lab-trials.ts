@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { startLabSite, type LabSite, type Started } from '../integration/lab-site.ts';
 import * as lab from '../lab/lab.ts';
 import { randomOf, type Random } from './random.ts';
+import { commitNow } from './commit.ts';
 import { judge, type Finding, type Observed } from './oracle.ts';
 import type { TrialStep } from './steps.ts';
 import { summarize, type Outcome } from './summary.ts';
@@ -69,30 +70,30 @@ async function strike(fault: (typeof FAULTS)[number], host: string, cutMs: numbe
 async function trial(number: number): Promise<Outcome> {
   const random = randomOf(seed, number), run = `l${String(number)}`, fault = random.pick(FAULTS), host = random.pick(HOSTS), delayMs = random.int(200, 4000), cutMs = random.int(500, 6000), start = performance.now();
   const steps = makeSteps(random, run), calls: Observed['calls'] = [];
-  let findings: Finding[];
+  let findings: Finding[], struck = false as boolean;
   try {
     await ready(steps, run);
     const call = async (argv: string[], strikeIt?: (started: Started) => Promise<void>): Promise<Observed['calls'][number]['exit']> => {
-      const started = site.begin(...argv, '--json', '--patience', '120'), struck = strikeIt?.(started);
+      const started = site.begin(...argv, '--json', '--patience', '120'), mended = strikeIt?.(started);
       const ended = await Promise.race([started.ended, wait(240_000)]);
-      await struck;
+      await mended;
       const exit = ended === undefined ? undefined : ended.stderr.includes('(ended by SIGKILL)') ? 'killed' : ended.code;
       calls.push({ argv, run, exit, out: ended?.stdout ?? '', err: ended?.stderr ?? '' });
       if (ended === undefined) started.child.kill('SIGKILL');
       return exit;
     };
-    let exit = await call(['run', '--run-id', run], async (started) => { await wait(delayMs); await strike(fault, host, cutMs, started); });
+    let exit = await call(['run', '--run-id', run], async (started) => { struck = await Promise.race([wait(delayMs).then(() => true), started.ended.then(() => false)]); if (struck) await strike(fault, host, cutMs, started); });
     // 2: it was lost before it began, so that nothing is kept of it.
     for (let turn = 0; exit !== 0 && turn < 5; turn += 1) exit = await call(exit === 2 ? ['run', '--run-id', run] : ['resume', run]);
     const losses = fault === 'PID 1 killed' || fault === 'rebooted' ? 1 : 0;
     findings = judge({ stages: [{ strategy: 'parallel', steps: Object.fromEntries(HOSTS.map((name) => [name, steps])) }], hosts: HOSTS.map((name) => ({ name, start: { units: [], effects: [], files: {} } })) },
-      { run, calls, hosts: await Promise.all(HOSTS.map((name) => look(site, name, run, name === host ? losses : 0))) });
+      { run, struck, calls, hosts: await Promise.all(HOSTS.map((name) => look(site, name, run, name === host ? losses : 0))) });
   } catch (error) {
     findings = [{ kind: 'no end', text: `the trial could not be made: ${String((error as Error).stack)}` }];
   }
-  const outcome: Outcome = { seed, number, fault: `lab: ${fault}`, ms: Math.round(performance.now() - start), findings };
+  const outcome: Outcome = { seed, number, fault: `lab: ${fault}`, commit: commitNow(), struck, ms: Math.round(performance.now() - start), findings };
   if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify(outcome)}\n`);
-  console.log(`lab trial ${String(number)} (${fault} on ${host} after ${String(delayMs)} ms, ${String(calls.length)} calls, ${(outcome.ms / 1000).toFixed(0)} s): ${findings.length === 0 ? 'passed' : 'FAILED'}`);
+  console.log(`lab trial ${String(number)} (${fault} on ${host} after ${String(delayMs)} ms, ${String(calls.length)} calls, ${(outcome.ms / 1000).toFixed(0)} s): ${findings.length === 0 ? 'passed' : 'FAILED'}${struck ? '' : ', ended before the fault came'}`);
   for (const { kind, text } of findings) console.log(`  ${kind}: ${text}`);
   rmSync(join(site.folder, run), { recursive: true, force: true });
   return outcome;

@@ -28,6 +28,8 @@ export interface Observed {
   calls: { argv: string[]; run: string; exit: number | 'killed' | undefined; err: string; out: string }[];
   /** The run that is the trial's. */
   run: string;
+  /** Whether all of the trial's fault came about; else the run had ended before. Judged all the same, and counted apart. */
+  struck: boolean;
 }
 export interface Finding { kind: 'double effect' | 'lost effect' | 'lost result' | 'contradiction' | 'effect nobody told' | 'no end' | 'broken record' | 'lock' | 'agent ended' | 'stand-in'; text: string }
 
@@ -60,6 +62,7 @@ export function judge(trial: Asked, seen: Observed): Finding[] {
   const findings: Finding[] = [], find = (kind: Finding['kind'], text: string): void => { findings.push({ kind, text }); };
   const last = seen.calls.findLast((call) => call.run === seen.run);
   for (const { argv, exit } of seen.calls) if (exit === undefined) find('no end', `tandem ${argv.join(' ')} did not end`);
+  for (const { argv, exit, err } of seen.calls) if (exit === 1) find('contradiction', `tandem ${argv.join(' ')} ended with 1, which is a mistake of its own: ${err.trim().split('\n').slice(-3).join(' | ')}`);
   const wanted = trial.turn === 'back' ? 6 : 0;
   if (last?.exit !== wanted) find('no end', `the run ended with ${String(last?.exit)} after ${String(seen.calls.length)} calls: ${last?.err.trim().split('\n').slice(-3).join(' | ') ?? ''}`);
   let report: Report | undefined;

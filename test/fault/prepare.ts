@@ -44,6 +44,7 @@ export function checkSabotages(sabotages: readonly Sabotage[]): void {
 /** Builds the product, certificates and faultpoint.so under `folder`; takes some seconds. */
 export async function prepare(folder: string, sabotage: Sabotage | undefined, node: string): Promise<Ground> {
   const library = join(folder, 'faultpoint.so'), pki = join(folder, 'pki'), faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+  if (!existsSync(faketime)) throw new Error(`${faketime} is missing`);
   const script = join(folder, 'tandem.cjs'), other = join(folder, 'other.cjs'), text = await bundle(sabotage?.changes ?? []);
   writeFileSync(script, text(''));
   writeFileSync(other, text('-other'));
@@ -53,5 +54,5 @@ export async function prepare(folder: string, sabotage: Sabotage | undefined, no
   for (const name of HOST_NAMES) await issueFor(pki, 'agent', name, [], Date.now());
   await issueFor(pki, 'operator', 'second', [], Date.now());
   const [coordinator, agent, otherAgent] = await Promise.all(loaded);
-  return { node, coordinator, agent, otherAgent, library, faketime: existsSync(faketime) ? faketime : undefined, pki, catalogueDigest: catalogueDigest() };
+  return { node, coordinator, agent, otherAgent, library, faketime, pki, catalogueDigest: catalogueDigest() };
 }

@@ -2,7 +2,7 @@ import { FAULTS, TURNS } from './generator.ts';
 import type { Finding } from './oracle.ts';
 
 /** One trial's end, a line of `--out`. */
-export interface Outcome { seed: number; number: number; fault: string; /** Absent: of a lab trial. */ turn?: string; ms: number; findings: Finding[]; /** Of a change that must be confirmed: how often it went back. */ wentBack?: number }
+export interface Outcome { seed: number; number: number; fault: string; /** Absent: of a lab trial. */ turn?: string; /** Of the sources; with a plus when they differ from it. */ commit: string; /** Whether all of its fault came about. */ struck: boolean; ms: number; findings: Finding[]; /** Of a change that must be confirmed: how often it went back. */ wentBack?: number }
 
 /** By fault, then the line that scripts/test counts. */
 export function summarize(outcomes: readonly Outcome[], seconds: number, part: { seed: number; from: number; to: number } | undefined): string {
@@ -11,6 +11,7 @@ export function summarize(outcomes: readonly Outcome[], seconds: number, part: {
     const own = outcomes.filter((one) => one.turn === turn);
     if (own.length > 0) rows.push([`of all: ${turn}`, own]);
   }
+  rows.push(['of all: the fault came about', outcomes.filter(({ struck }) => struck)]);
   const confirmed = outcomes.filter((one) => one.wentBack !== undefined), wentBack = confirmed.filter((one) => one.wentBack! > 0);
   if (confirmed.length > 0) rows.push(['of all: to be confirmed', confirmed], ['of these: went back first', wentBack]);
   const table = rows.map(([fault, own]) => {

@@ -17,6 +17,8 @@ export interface Scene {
   /** The coordinator's folder: plan, site, state. */
   folder: string;
   host: FaultHost; proxy: Proxy;
+  /** All hosts. */
+  places: readonly FaultHost[];
   /** The first call of the coordinator, and when its fault's moment comes. */
   call: Coordinator;
   reached: Promise<void>;
@@ -50,19 +52,20 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
     let reached: Promise<void> | undefined;
     const arm = (point: Coordinator['point']): void => { reached = point.arm(trial.moment); };
     const places = [...hosts.values()].map((own) => own.host), forward = ['run', '--plan', join(folder, 'plan.json'), '--run-id', run];
-    if (trial.turn === 'back' && await (await begin(run, [...forward, ...OPTIONS], folder)).ended !== 0) return observe(run, places, calls); // nothing has happened to it yet
+    if (trial.turn === 'back' && await (await begin(run, [...forward, ...OPTIONS], folder)).ended !== 0) return observe(run, places, calls, false); // nothing has happened to it yet
     if (!isOfCoordinator(trial.fault)) arm(host.point);
     const call = await begin(run, trial.turn === 'back' ? ['revert', run, '--to', trial.to, ...OPTIONS] : [...forward, ...OPTIONS], folder, isOfCoordinator(trial.fault) ? arm : undefined);
-    const mended = inject({ trial, ground, run, folder, host, proxy, call, reached: reached!, begin });
+    const mended = inject({ trial, ground, run, folder, host, proxy, places, call, reached: reached!, begin });
     let exit = await call.ended;
-    await mended;
+    const came = await mended;
     if (exit !== endOf(trial)) await new Promise((resolve) => { setTimeout(resolve, trial.lateMs ?? 0); });
     for (let out = call.out(); exit !== endOf(trial) && calls.length < MOST_CALLS;) {
       const next = await begin(run, [...nextCall(trial, run, places, { exit, out }, forward), ...OPTIONS], folder);
       exit = await next.ended;
       out = next.out();
     }
-    return observe(run, places, calls);
+    const seen = observe(run, places, calls, came);
+    return trial.fault === 'agent clock back' && !jumped(seen, host.name) ? { ...seen, struck: false } : seen;
   } finally {
     for (const { process } of calls) { process.kill(); await process.ended; }
     if (smallDisk !== undefined) execFileSync('umount', [smallDisk]);
@@ -72,14 +75,20 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
 
 const linesOf = (path: string): string[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line !== '') : []);
 
-function observe(run: string, hosts: FaultHost[], calls: Call[]): Observed {
+/** Whether the journal shows a clock that jumped back. */
+function jumped({ hosts, run }: Observed, name: string): boolean {
+  const times = [...(hosts.find((one) => one.name === name)?.journals[run] ?? '').matchAll(/"timeMs":(\d+)/g)].map(([, ms]) => Number(ms));
+  return times.some((ms, at) => at > 0 && ms < times[at - 1]! - 10_000);
+}
+
+function observe(run: string, hosts: FaultHost[], calls: Call[], struck: boolean): Observed {
   return {
-    run, calls: calls.map(({ run: of, argv, exit, process }) => ({ run: of, argv, exit, out: process.out(), err: process.err() })),
-    hosts: hosts.map(({ name, folder, writes, ownEnds, losses }) => {
+    run, struck, calls: calls.map(({ run: of, argv, exit, process }) => ({ run: of, argv, exit, out: process.out(), err: process.err() })),
+    hosts: hosts.map(({ name, folder, writes, ownEnds, losses, heldBy }) => {
       const runs = join(folder, 'state/runs'), etc = join(folder, run, 'etc'), lasting = linesOf(join(folder, 'sysconfig/iptables')).find((line) => line.startsWith('-A INPUT'));
       const own = (existsSync(runs) ? readdirSync(runs) : []).filter((one) => (one === run || one.startsWith(`${run}-`)) && existsSync(join(runs, one, 'journal.jsonl')));
       return {
-        name, ownEnds, losses, heldBy: (JSON.parse(readFileSync(join(folder, 'state/lease.json'), 'utf8')) as { run: string }).run, effects: linesOf(join(folder, 'effects')), transactions: linesOf(join(folder, 'transactions')), strays: linesOf(join(folder, 'strays')),
+        name, ownEnds, losses, heldBy: heldBy(), effects: linesOf(join(folder, 'effects')), transactions: linesOf(join(folder, 'transactions')), strays: linesOf(join(folder, 'strays')),
         writes: Object.fromEntries(writes), lastingRules: lasting?.split(' ').find((_, at, words) => words[at - 1] === '--dport'), files: Object.fromEntries(readdirSync(etc).map((file) => [file, readFileSync(join(etc, file), 'utf8')])),
         journals: Object.fromEntries(own.map((one) => [one, readFileSync(join(runs, one, 'journal.jsonl'), 'utf8')])),
       };
