@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import release from '../generated/version.json' with { type: 'json' };
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
@@ -93,8 +94,9 @@ function explain(error: unknown, program: Command, argv: string[], { tell }: Pic
   if (error instanceof Locked) { tell(`${error.message}\nNext: ${nextWhenLocked(error)}`); return EXIT.locked; }
   if (error instanceof Unreachable) { tell(`${error.message}\nNext: tandem hosts shows which hosts answer.`); return EXIT.unreachable; }
   if (error instanceof AgentRefused) { tell(error.message); return ['PERMISSION_DENIED', 'UNAUTHENTICATED'].includes(error.code) ? EXIT.usage : EXIT.failed; }
-  // A full disk, a folder that is not there, no permission: the system's own words name the path.
-  if (error instanceof JournalCorrupt || error instanceof JournalFull || (error instanceof Error && 'syscall' in error)) { tell(`tandem: ${error.message}`); return EXIT.internal; }
+  if (error instanceof JournalFull) { tell(`tandem: ${error.message}\nWhat the hosts have been given goes on there, and their journals keep it.\nNext: free space, or see to that disk; then tandem resume ${basename(dirname(error.path))}.`); return EXIT.internal; }
+  // A folder that is not there, no permission: the system's own words name the path.
+  if (error instanceof JournalCorrupt || (error instanceof Error && 'syscall' in error)) { tell(`tandem: ${error.message}`); return EXIT.internal; }
   throw error;
 }
 

@@ -18,12 +18,14 @@ export class JournalCorrupt extends Error {
 export class JournalFull extends Error {
   /** The system's name for it: ENOSPC, EDQUOT, EIO ... */
   readonly code: string;
+  readonly path: string;
   /** A sync failed: this journal takes no more lines until it is opened anew, whatever room there is. */
   readonly lasting: boolean;
   constructor(path: string, cause: NodeJS.ErrnoException, lasting: boolean = false) {
-    super(`cannot append to ${path}: ${cause.message}; nothing was started`);
+    super(`cannot append to ${path}: ${cause.message}`);
     this.name = 'JournalFull';
     this.code = cause.code ?? '';
+    this.path = path;
     this.lasting = lasting;
   }
 }

@@ -206,7 +206,7 @@ test('the disk of a host is full: nothing is done that cannot be put on record, 
   held.get('a')?.(); // its effect is there, its result is not
   const { code, out } = await running;
   expect(code).toBe(3);
-  expect(out).toMatch(/h1: the agent's journal cannot be written \(cannot append to journal.jsonl: no space left on device; nothing was started\); free space on /);
+  expect(out).toMatch(/h1: the agent's journal cannot be written \(cannot append to journal.jsonl: no space left on device\); free space on /);
   expect(effects).toEqual(['a']);
   full.mockRestore();
   await expect.poll(() => agent.dispatcher.known('r1')?.unfinished, { timeout: 9000 }).toBe(false);
