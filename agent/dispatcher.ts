@@ -7,7 +7,7 @@ import type { EventKind } from '../proto/events.ts';
 import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { createScrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
-import type { Lease } from './lease.ts';
+import type { Holder } from './lease.ts';
 import type { Emit } from './outcome.ts';
 import { RunLog, type Trace } from './runlog.ts';
 import { closeSuperseded, skipReason } from './skip.ts';
@@ -38,7 +38,7 @@ export class Dispatcher {
   readonly host: string;
   readonly stateDir: string;
   readonly #worker: Worker;
-  readonly #lease: () => Lease | undefined;
+  readonly #holder: Holder;
   readonly #runs = new Map<string, RunLog>();
   readonly #queue: Queued[] = [];
   #inHand: Queued | undefined;
@@ -49,12 +49,11 @@ export class Dispatcher {
   /** Set when the journal could not be written: no new work from then on, until there is room again. */
   #broken: string | undefined;
 
-  /** `lease`: who holds this host, as far as is known. */
-  constructor(host: string, stateDir: string, worker: Worker, lease: () => Lease | undefined = () => undefined) {
+  constructor(host: string, stateDir: string, worker: Worker, holder: Holder = { lease: () => undefined, isAnother: () => Promise.resolve(false) }) {
     this.host = host;
     this.stateDir = stateDir;
     this.#worker = worker;
-    this.#lease = lease;
+    this.#holder = holder;
     for (const run of runIds(stateDir)) this.#reopen(run);
     // A host that may be cut off is seen to before any other run goes on.
     this.#queue.sort((a, b) => Number(this.#isArmed(b)) - Number(this.#isArmed(a)));
@@ -152,7 +151,7 @@ export class Dispatcher {
 
   /** Lets the step in hand finish and skips all else that was, or will be, sent under the run's present lease. */
   stop(run: string, reason: string): { stepInHand: string; skipped: number } {
-    const lease = this.#lease(), log = this.known(run) ?? (lease?.run === run ? this.run(run) : undefined);
+    const lease = this.#holder.lease(), log = this.known(run) ?? (lease?.run === run ? this.run(run) : undefined);
     if (log === undefined) return { stepInHand: '', skipped: 0 };
     const all = [...log.commands.values()].map(({ accepted }) => accepted), highest = (of: number[]): number => of.reduce((one, other) => Math.max(one, other), 0);
     log.record('', '', { kind: 'stopped', reason, attempt: Math.max(1, highest(all.map(({ attempt }) => attempt))), fence: lease?.run === run ? lease.fence : highest(all.map(({ fence }) => fence)) });
@@ -234,7 +233,7 @@ export class Dispatcher {
     const finish = (outcome: Omit<Extract<EventKind, { kind: 'finished' }>, 'kind' | 'durationMs'>): void => {
       emit({ kind: 'finished', ...outcome, durationMs: Math.round(performance.now() - started) });
     };
-    const skip = skipReason(log, command, this.#lease());
+    const skip = skipReason(log, command, this.#holder.lease(), await this.#holder.isAnother());
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
       const [folder = '', ...laterFolders] = foldersOf(command, log).map((name) => join(this.stateDir, 'runs', log.run, 'steps', name));

@@ -1,8 +1,14 @@
 import { LeaseFile } from './lease-file.ts';
 
-export interface Lease { run: string; owner: string; fence: number; expiresMs: number }
+export interface Lease {
+  run: string; owner: string; fence: number; expiresMs: number;
+  /** Name in the certificate of the coordinator that has it, and the digest of the catalogue with which it was granted. Absent in a lease of 0.1.0. */
+  caller?: string; catalogue?: string;
+}
+/** Who holds this host, as far as is known, and whether this agent's catalogue is another than the one with which the lease was granted. */
+export interface Holder { lease(): Lease | undefined; isAnother(): Promise<boolean> }
 /** `fence` 0 asks for a new number; any other renews under it. */
-export interface Wish { run: string; owner: string; ttlS: number; takeOver: boolean; fence: number }
+export interface Wish { run: string; owner: string; ttlS: number; takeOver: boolean; fence: number; caller?: string; catalogue?: string }
 export interface Grant { granted: boolean; lease: Lease }
 
 const NONE: Lease = { run: '', owner: '', fence: 0, expiresMs: 0 };
@@ -26,19 +32,26 @@ export class LeaseKeeper {
    * A free lease is granted, and a lapsed one of another run or owner with takeOver. The holder renews it under its number;
    * without one (`fence` 0: it begins, or goes on after a crash) it gets a new number, which fences an earlier self out.
    */
-  acquire({ run, owner, ttlS, takeOver, fence }: Wish, nowMs: number = Date.now()): Grant {
-    const held = this.#lease, own = held.run === run && held.owner === owner;
+  acquire({ run, owner, ttlS, takeOver, fence, caller = '', catalogue = '' }: Wish, nowMs: number = Date.now()): Grant {
+    const held = this.#lease, own = this.isOf(run, owner, caller);
     const granted = fence === 0 ? held.run === '' || own || (takeOver && held.expiresMs <= nowMs) : own && fence === held.fence;
-    if (granted) this.#keep({ run, owner, fence: fence === 0 ? held.fence + 1 : fence, expiresMs: nowMs + ttlS * 1000 });
+    if (granted) this.#keep({ run, owner, caller, catalogue: fence === 0 ? catalogue : held.catalogue ?? '', fence: fence === 0 ? held.fence + 1 : fence, expiresMs: nowMs + ttlS * 1000 });
     return { granted, lease: this.#lease };
   }
 
-  isOf(run: string, owner: string): boolean { return this.#lease.run === run && this.#lease.owner === owner; }
+  /** The same name of run and owner under another certificate is somebody else: a copy of a coordinator's folder. */
+  isOf(run: string, owner: string, caller: string): boolean {
+    const { run: heldBy, owner: by, caller: kept = '' } = this.#lease;
+    return heldBy === run && by === owner && (kept === '' || kept === caller);
+  }
+
+  /** Whether this run took the host with another catalogue than `catalogue`. */
+  hasOther(catalogue: string): boolean { return (this.#lease.catalogue ?? '') !== '' && this.#lease.catalogue !== catalogue; }
 
   /** Also on a full disk. `fence` 0: whatever number this run of this owner has, from a coordinator that knows the run to be done (and has no work left here: the caller's to know). */
-  release(run: string, fence: number, owner: string = ''): boolean {
+  release(run: string, fence: number, owner: string = '', caller: string = ''): boolean {
     const held = this.#lease;
-    if (held.run !== run || (fence === 0 ? held.owner !== owner : held.fence !== fence)) return false;
+    if (held.run !== run || (fence === 0 ? !this.isOf(run, owner, caller) : held.fence !== fence)) return false;
     this.#keep({ ...NONE, fence: held.fence });
     return true;
   }

@@ -73,11 +73,12 @@ async function startServing({ state, certs, listen, policy: policyFile }: ServeO
   const host = hostName(tls.certificate), policy = new PolicyKeeper(policyFile), revocations = new RevocationKeeper(join(certs, 'ca.crl'), tls.ca, tls.certificate);
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
   await revocations.current(); // who was revoked is known before anybody is let in
-  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workUnder(policy), () => leases.current);
+  const ownOperations = async (): Promise<Record<string, unknown>> => await (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; }));
+  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workUnder(policy), { lease: () => leases.current, isAnother: async () => leases.hasOther(String((await ownOperations())['catalogueDigest'])) });
   try {
     const { port } = await serve({
       dispatcher, leases, revocations, facts,
-      operations: () => (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; })), health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy, revocations),
+      operations: ownOperations, health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy, revocations),
     }, tls, address);
     console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
     console.log(`policy: ${(await policy.current()).item.reason}`);

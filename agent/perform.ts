@@ -18,6 +18,8 @@ export interface Work {
   mode: Mode;
   /** Set when this command was begun before and no result is on record. */
   earlier: Earlier | undefined;
+  /** An attempt of this run changed something for this step and ended without a proof: what is found done is proven before it is called so. */
+  unproven?: boolean;
   /** For revert: the state that the change's own check found. */
   revertTo: Json | undefined;
   /** How a change that can cut the host off is confirmed. Absent: it is not asked for. */
@@ -40,8 +42,9 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   const found = work.earlier === undefined ? before.found : work.earlier.found;
   emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });
   if (before.satisfied && work.earlier?.failed !== undefined) throw work.earlier.failed; // else `apply` comes to it, and may say more
-  if (before.satisfied && work.earlier === undefined) return { result: 'unchanged', reason: before.reason ?? '' };
-  if (mode === 'check') return { result: 'would_change', reason: '' };
+  if (mode === 'check' && !before.satisfied) return { result: 'would_change', reason: '' };
+  const begunHere = work.earlier !== undefined && mode !== 'check';
+  if (before.satisfied && !begunHere && work.unproven !== true) return { result: 'unchanged', reason: before.reason ?? '' };
   if (!before.satisfied && guard !== undefined) return await confirmOrGoBack({ ...guard, found }, host, emit);
   if (!before.satisfied) {
     await confirmed?.prepare(host, args);
@@ -52,6 +55,7 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   const proof = await (operation.verify ?? operation.check)(host, args);
   emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
   if (!proof.satisfied) throw new StepError('verify_failed', `done, and yet not so: ${sentence(proof.differences)}`);
+  if (before.satisfied && !begunHere) return { result: 'unchanged', reason: 'changed by an attempt that ended without a proof; found done, and proven now' };
   return { result: 'changed', reason: before.satisfied ? 'begun before an interruption, found done and proven afterwards' : '' };
 }
 

@@ -149,6 +149,17 @@ export class RunLog {
     return change;
   }
 
+  /** Whether a command of this run began to change this step and ended without a proof (failed, unknown), and none since has proven or undone it. */
+  unproven(step: string): boolean {
+    let open = false;
+    for (const { accepted, checked, verified, finished } of this.#ofStep.get(step) ?? []) {
+      if (finished === undefined) continue;
+      if (finished.result === 'changed' || finished.result === 'reverted' || (finished.result === 'unchanged' && verified?.satisfied === true)) open = false;
+      else if (accepted.mode === 'apply' && checked?.satisfied === false) open = true;
+    }
+    return open;
+  }
+
   #bounded(kind: EventKind): EventKind {
     if (kind.kind === 'accepted' || kind.kind === 'checked') this.#outputChars = 0;
     if (kind.kind !== 'output') return kind;

@@ -5,13 +5,14 @@ import type { RunLog, Trace } from './runlog.ts';
 /** Its intent is on record: what it is about may be half done. */
 const isBegun = (trace: Trace | undefined): boolean => trace?.checked?.satisfied === false || trace?.reverting !== undefined;
 
-/** Why this command must not run: its run was stopped, another run took the host, or an earlier command of its batch did not end well. */
-export function skipReason(log: RunLog, command: Command, lease: Lease | undefined): string | undefined {
+/** Why this command must not run: its run was stopped, this agent is `another` than its run took the host with, another run took the host, or an earlier command of its batch did not end well. */
+export function skipReason(log: RunLog, command: Command, lease: Lease | undefined, another = false): string | undefined {
   if (isBegun(log.commands.get(command.id))) return undefined; // begun in an earlier life: half a change is not left behind
   const { stopped } = log;
   // A stop of 0.1.0 has no fencing number.
   if (stopped !== undefined && (stopped.fence === undefined ? command.attempt <= stopped.attempt : command.fence <= stopped.fence)) return `stopped: ${stopped.reason}`;
   if (lease !== undefined && lease.run !== '' && lease.run !== log.run && command.fence < lease.fence) return `run ${lease.run} of ${lease.owner} took this host over`;
+  if (another && lease?.run === log.run) return 'this agent has another catalogue than the one with which the run took this host; install that version here, or plan again';
   if (command.mode === 'check') return undefined;
   const failed = log.failedIn(command.batch, command.mode);
   return failed === undefined ? undefined : `${failed.step} before it ended as ${failed.result}`;

@@ -52,16 +52,16 @@ function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedService
       return dispatcher.confirmations.confirm({ run, command: String(request['commandId']), peer, by: name });
     }),
     Stop: unary(gate, 'Stop', (request, caller) => dispatcher.stop(String(request['runId']), `${String(request['reason']) || 'asked for'} (by ${caller.name})`)),
-    AcquireLease: unary(gate, 'AcquireLease', (request) => {
+    AcquireLease: unary(gate, 'AcquireLease', async (request, { name: caller }) => {
       checkRunId(String(request['runId'])); // and no more: who asks in vain leaves nothing here
-      const { granted, lease } = leases.acquire({ run: String(request['runId']), owner: String(request['owner']), ttlS: Math.min(Number(request['ttlS']) || 60, 86_400), takeOver: Boolean(request['takeOver']), fence: Number(request['fence']) });
-      return { granted, fence: granted ? lease.fence : 0, holderOwner: lease.owner, holderRunId: lease.run, expiresMs: lease.expiresMs };
+      const { granted, lease } = leases.acquire({ run: String(request['runId']), owner: String(request['owner']), ttlS: Math.min(Number(request['ttlS']) || 60, 86_400), takeOver: Boolean(request['takeOver']), fence: Number(request['fence']), caller, catalogue: String((await services.operations())['catalogueDigest']) });
+      return { granted, fence: granted ? lease.fence : 0, holderOwner: granted || (lease.caller ?? caller) === caller ? lease.owner : `${lease.owner} (certificate of ${String(lease.caller)})`, holderRunId: lease.run, expiresMs: lease.expiresMs };
     }),
-    ReleaseLease: unary(gate, 'ReleaseLease', (request) => {
+    ReleaseLease: unary(gate, 'ReleaseLease', (request, { name: caller }) => {
       const run = String(request['runId']), fence = Number(request['fence']), owner = String(request['owner']);
       // Who has no number takes the run for done: this host may know better.
-      if (fence === 0 && leases.isOf(run, owner) && dispatcher.known(run)?.unfinished === true) throw new Denied(status.FAILED_PRECONDITION, `run ${run} has unfinished work on this host, and keeps it`);
-      return { released: leases.release(run, fence, owner) };
+      if (fence === 0 && leases.isOf(run, owner, caller) && dispatcher.known(run)?.unfinished === true) throw new Denied(status.FAILED_PRECONDITION, `run ${run} has unfinished work on this host, and keeps it`);
+      return { released: leases.release(run, fence, owner, caller) };
     }),
     PutRevocations: unary(gate, 'PutRevocations', async (request) => ({ ...await services.revocations.put(String(request['crlPem'])) })),
     GetHealth: unary(gate, 'GetHealth', async () => ({ health: healthMessage(await services.health()) })),

@@ -51,7 +51,7 @@ interface Setting { operations: Operation[]; host: string; state: string; digest
 
 async function listen(setting: Setting): Promise<AgentHere> {
   const { operations, host, state, digest, pki: { authority, stranger, certificates } } = setting;
-  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)), () => leases.current);
+  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)), { lease: () => leases.current, isAnother: () => Promise.resolve(leases.hasOther(digest)) });
   const { ca, certificate, key } = buffers(authority, certificates.agent);
   const server = await serve({
     dispatcher, leases, revocations: new RevocationKeeper(join(state, 'ca.crl'), ca, certificate),
@@ -69,7 +69,7 @@ async function listen(setting: Setting): Promise<AgentHere> {
       links.push(link);
       return link;
     },
-    lapse() { const { run, owner, fence } = leases.current; leases.acquire({ run, owner, fence, ttlS: -1, takeOver: false }); },
+    lapse() { leases.acquire({ ...leases.current, ttlS: -1, takeOver: false }); },
     async restart(other = digest) { await close(); return await listen({ ...setting, digest: other, port: server.port }); },
     async remove() { await close(); rmSync(state, { recursive: true, force: true }); },
   };

@@ -92,3 +92,22 @@ test('a lease of a run that is done is given back by its owner without the numbe
   expect(leases.release('r1', 0, 'ann')).toBe(true);
   expect(leases.acquire(wish('r2', 'bob', false)).lease.fence).toBe(2);
 });
+
+test('the same run and owner under another certificate is somebody else: a copied folder takes no lease that lives', () => {
+  const leases = new LeaseKeeper(state);
+  leases.acquire({ ...wish('r1', 'ann', false), caller: 'ops' }, 0);
+  expect(leases.acquire({ ...wish('r1', 'ann', false), caller: 'copy' }, 1000)).toMatchObject({ granted: false, lease: { caller: 'ops' } });
+  expect(leases.release('r1', 0, 'ann', 'copy')).toBe(false);
+  expect(leases.acquire({ ...wish('r1', 'ann', true), caller: 'copy' }, 61_000)).toMatchObject({ granted: true, lease: { fence: 2, caller: 'copy' } });
+});
+
+test('it keeps the catalogue with which it was granted, also when it is renewed by an agent with another', () => {
+  const leases = new LeaseKeeper(state);
+  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'one' }, 0);
+  leases.acquire({ ...wish('r1', 'ann', false, 1), catalogue: 'two' }, 1000);
+  expect([leases.hasOther('one'), leases.hasOther('two')]).toEqual([false, true]);
+  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'two' }, 2000);
+  expect([leases.hasOther('one'), leases.hasOther('two')]).toEqual([true, false]);
+  leases.release('r1', 2);
+  expect(leases.hasOther('one')).toBe(false);
+});
