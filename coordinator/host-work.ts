@@ -124,7 +124,7 @@ export class HostWork {
       if (look?.code === 'verify_failed' && standing.word !== 'not-done') {
         this.#hosts.note(host, `${step.id} is found done, and its proof fails: ${look.reason}; mend it, then tandem resume. tandem resolve ... not-done takes it as failed`);
       } else if (standing.word === 'done' && told === 'not-done') {
-        this.#hosts.note(host, `${step.id} is not done, whatever was said: a look finds that it would change something; tandem resolve ... not-done carries it out`);
+        this.#hosts.note(host, `${step.id} is not done, whatever was said: a look finds that it would change something; tandem resume carries it out`);
       } else if ((told ?? standing.word) !== undefined) {
         if ((told ?? standing.word) === 'done') this.#good.add(key);
         continue;

@@ -80,8 +80,10 @@ describe('a result that nobody can tell', () => {
     blind.clear();
     const { code, out } = await resolve('done');
     expect(code).toBe(8);
-    expect(out).toContain('A2 is not done, whatever was said');
+    expect(out).toContain('A2 is not done, whatever was said: a look finds that it would change something; tandem resume carries it out');
     expect(effects).toEqual(['a']);
+    expect((await site.tandem('resume', 'r1')).code).toBe(0);
+    expect(effects).toEqual(['a', 'b', 'c']);
   });
 
   test('said done of what is done already, the look decides; a step that is not unknown takes no word', async () => {

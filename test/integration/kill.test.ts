@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Event } from '../../proto/events.ts';
@@ -46,15 +46,21 @@ async function back(): Promise<void> {
 
 interface Killed { agent: number; syncsRunning: number; counted: string[] }
 
+/** The killer waits for its moment; resolves, when it watches, with what ends when it has killed. */
+async function killing(run: string, file: string, what: string, options: string[] = []): Promise<{ ended: Promise<lab.Result> }> {
+  const ended = lab.exec(id, 'controller', ['sh', '-c', `exec python3 ${killer} "$@" >/root/${run}.killed`, 'sh', file, what, ...options]);
+  await until('the killer watches', async () => (await site.sh('controller', `cat /root/${run}.killed 2>&1 || true`)) === 'watching');
+  return { ended };
+}
+
 /** Runs C27 and C28b while the killer waits for its moment; resolves with what it saw then and the journal afterwards. `meanwhile` goes on beside the run. */
 async function runKilled(run: string, file: string, what: string, options: string[] = [], meanwhile: () => Promise<void> = async () => undefined): Promise<{ killed: Killed; journal: Event[] }> {
   await back();
   expect(await effects()).toEqual([]);
   const before = await agentPid();
-  const killing = lab.exec(id, 'controller', ['sh', '-c', `exec python3 ${killer} "$@" >/root/${run}.killed`, 'sh', file, what, ...options]);
-  await until('the killer watches', async () => (await site.sh('controller', `cat /root/${run}.killed 2>&1 || true`)) === 'watching');
+  const kill = await killing(run, file, what, options);
   const [ended] = await Promise.all([site.tandem('run', '--run-id', run), meanwhile()]);
-  expect(await killing).toMatchObject({ code: 0 });
+  expect(await kill.ended).toMatchObject({ code: 0 });
   const killed = JSON.parse((await site.sh('controller', `tail -n +2 /root/${run}.killed`))) as Killed;
   expect(String(killed.agent)).toBe(before);
   expect(await agentPid(), 'systemd started it again').not.toBe(before);
@@ -122,5 +128,42 @@ describe('the agent is killed with -9 around a database sync', () => {
     const { journal } = await runKilled('finished', journalOf('finished'), '"step":"C27" "kind":"finished"');
     expect(spawnedSyncs(journal)).toHaveLength(1);
     expect(kinds(journal)).toEqual(['checked', 'applied', 'verified', 'finished']);
+  });
+});
+
+describe('what a person does afterwards', () => {
+  test('nobody can tell whether the sync was done: what a person says is looked at, and the run goes on from what is there', async () => {
+    await back();
+    // The database is away when the agent comes back: its look cannot tell.
+    const away = '/etc/systemd/system/tandem-agent.service.d/away.conf';
+    await site.sh('controller', `mkdir -p $(dirname ${away}); printf '[Service]\\nExecStartPre=/bin/systemctl stop mariadb\\n' >${away}; systemctl daemon-reload`);
+    const kill = await killing('word', journalOf('word'), '"step":"C27" "kind":"checked"'), ended = await site.tandem('run', '--run-id', 'word');
+    expect(await kill.ended).toMatchObject({ code: 0 });
+    expect(ended).toMatchObject({ code: 8, stdout: expect.stringContaining('tandem resolve word C27 done|not-done --host controller') as string });
+    await site.sh('controller', `rm ${away}; systemctl daemon-reload; systemctl start mariadb`);
+    const word = await site.tandem('resolve', 'word', 'C27', 'done', '--host', 'controller', '--by', 'ann', '--reason', 'I believe so');
+    expect(word, 'what the host contradicts is not taken').toMatchObject({ code: 8, stdout: expect.stringContaining('C27 is not done, whatever was said') as string });
+    expect(await effects()).toEqual([]);
+    await site.must('resume', 'word');
+    expect(resultsOf(await site.report('word'), 'controller')).toEqual({ C27: 'changed', C28b: 'changed' });
+    expect(await effects()).toEqual(migrations);
+    expect(await contents()).toBe(undisturbed);
+  });
+
+  test('the way back: the database from its dump, the file gone, each seen by another path; the record of it can be proven, and made anew', async () => {
+    await back();
+    const before = await contents();
+    await site.must('run', '--run-id', 'there');
+    expect(await contents()).toBe(undisturbed);
+    expect(await site.tandem('revert', 'there', '--to', 'start')).toMatchObject({ code: 6 });
+    expect(await contents()).toBe(before);
+    expect(await site.sh('controller', 'ls /root/keystonerc_admin 2>/dev/null || echo none')).toBe('none');
+    await site.must('audit', 'fetch', 'there');
+    await site.must('audit', 'verify', 'there');
+    const told = resultsOf(await site.report('there'), 'controller');
+    expect(told).toEqual({ C27: 'reverted', C28b: 'reverted' });
+    rmSync(join(site.folder, 'state/runs/there'), { recursive: true });
+    await site.must('runs', 'rebuild', 'there');
+    expect(resultsOf(await site.report('there'), 'controller')).toEqual(told);
   });
 });

@@ -18,6 +18,7 @@ const hosts = ['controller', 'compute3'], old = ['compute1', 'compute2'], all = 
 let site: LabSite;
 let watches: Watch[];
 beforeAll(async () => {
+  process.env['TANDEM_LIBC'] = 'carried'; // as on RHEL 7: neither side uses the C library of the machine
   site = await startLabSite(id, ...hosts, ...old.map((host) => `${host}=old-compute`));
   watches = await Promise.all(hosts.map(async (host) => await watchProcesses(site, host, [...formsOf('PLANTED'), MARKER])));
 });
@@ -33,6 +34,12 @@ async function installAnew(host: string): Promise<void> {
   await promisify(execFile)(join(root, 'scripts/lab'), ['reinstall', id, host, 'compute']);
   await promisify(execFile)(join(root, 'test/lab/give-agent'), [id, site.folder, host]);
   site.anew(host);
+  await underPolicy(host);
+}
+/** From now on the host allows what the plan needs of it, and no more. */
+async function underPolicy(host: string): Promise<void> {
+  const { stdout } = await site.must('plan', '--policy', host);
+  await site.sh(host, `cat >/etc/tandem/policy.yaml <<'END'\n${stdout}\nEND\nchmod 644 /etc/tandem/policy.yaml`);
 }
 async function ends(code: number, ...words: string[]): Promise<void> {
   const ended = await site.tandem(...words);
@@ -42,6 +49,7 @@ async function ends(code: number, ...words: string[]): Promise<void> {
 describe('the plan of the demo', () => {
   test('is planned, looked at and carried out', async () => {
     await site.must('plan');
+    for (const host of hosts) await underPolicy(host);
     await site.must('check', '--run-id', 'dry');
     await ends(8, 'run', '--run-id', 'first');
     site.anew('controller'); // it was rebooted
@@ -56,6 +64,14 @@ describe('the plan of the demo', () => {
     const report = await site.report('first');
     expect(new Set(results(report))).toEqual(new Set(['changed', 'unchanged', 'skipped by plan']));
     expect(report.exitCode).toBe(0);
+  });
+
+  test('each host has done it under the policy of its plan and on the carried C library', async () => {
+    for (const host of all) {
+      expect((await site.must('hosts')).stdout).toMatch(new RegExp(`^${host} .*in force`, 'm'));
+      const libraries = await site.sh(host, "grep -oE '/[^ ]*[.]so[.0-9]*$' /proc/$(systemctl show -p MainPID --value tandem-agent)/maps | sed -E 's|/[0-9a-f]{16}/[^/]*$||' | sort -u");
+      expect(libraries, host).toBe('/var/cache/tandem');
+    }
   });
 
   test('the report is well formed in every format', async () => {
@@ -121,6 +137,8 @@ describe('planted secrets', () => {
   };
 
   test('steps that have one in hand, and fail', async () => {
+    await site.sh('controller', 'rm /etc/tandem/policy.yaml; systemctl restart tandem-agent'); // these are none of the plan's
+    await until('the agent answers', async () => (await site.tandem('hosts')).code === 0);
     const secret = join(site.folder, 'broker-password');
     writeFileSync(secret, 'PLANTED-coordinator-file-8d21\n', { mode: 0o600 });
     const broker = ['rabbitmq.user', 'user=planted', `password=coordinator-file:${secret}`, 'address=10.77.0.1'];

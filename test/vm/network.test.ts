@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startCutOffHost, type CutOffHost } from '../integration/cut-off.ts';
 import { resultsOf } from '../integration/lab-site.ts';
 import { prove } from '../integration/prove.ts';
-import { makeRunner, openStepHost, runId, type StepHost } from '../integration/step-host.ts';
+import { openStepHost, runId, type StepHost } from '../integration/step-host.ts';
 import * as lab from '../lab/lab.ts';
 
 /**
@@ -17,7 +17,6 @@ let host: CutOffHost, step: StepHost;
 const place = async (): Promise<string> => await host.sh('ip -o -4 addr show to 10.77.0.1 | cut -d" " -f2; ovs-vsctl list-br');
 
 beforeAll(async () => {
-  await makeRunner();
   host = await startCutOffHost(id, 'vm');
   step = openStepHost(id, 'one=vm');
   await host.sh(`set -e; systemctl start openvswitch; mkdir /srv/old
