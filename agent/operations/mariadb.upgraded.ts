@@ -42,7 +42,8 @@ export const mariadbUpgraded = operation({
     return seen;
   },
   async apply(host, a) {
-    await host.act(['mysql_upgrade', `--defaults-file=${a.defaultsFile}`], { outlives: true });
+    // Where an agent died after mysql_upgrade had ended only the owner is left to do.
+    if ((await look(host, a)).differences.some(({ what }) => what !== ownerOf(a))) await host.act(['mysql_upgrade', `--defaults-file=${a.defaultsFile}`], { outlives: true });
     const uid = await host.uid(a.owner); // mysql_upgrade leaves its version file to root, which file.owned of row C20 would find in the next run
     if (uid !== undefined && await host.stat(versionFile(a)) !== undefined) await host.setOwnership(versionFile(a), { uid, ...(await groupOf(host, a)) });
   },
@@ -50,6 +51,7 @@ export const mariadbUpgraded = operation({
 });
 
 const versionFile = (a: Args): string => `${a.dataDir}/mysql_upgrade_info`;
+const ownerOf = (a: Args): string => `owner of ${versionFile(a)}`;
 
 async function groupOf(probe: Probe, a: Args): Promise<{ gid?: number }> {
   const stat = await probe.stat(a.dataDir);
@@ -70,5 +72,7 @@ async function look(probe: Probe, a: Args): Promise<Finding> {
     const part = LAYOUT[at];
     if (part !== undefined && isAtLeast(server, part.since) && row[1] !== part.wanted) differences.push({ what: part.what, found: row[1] ?? 'NULL', wanted: part.wanted });
   });
+  const [file, uid] = [await probe.stat(versionFile(a)), await probe.uid(a.owner)];
+  if (noted === server && file !== undefined && uid !== undefined && file.uid !== uid) differences.push({ what: ownerOf(a), found: await probe.userName(file.uid) ?? String(file.uid), wanted: a.owner });
   return finding({ server, upgradedTo: noted }, differences);
 }

@@ -167,3 +167,16 @@ describe('what a person does afterwards', () => {
     expect(resultsOf(await site.report('there'), 'controller')).toEqual(told);
   });
 });
+
+test('mysql_upgrade outlives an agent that is killed: it is waited for, and run once', async () => {
+  const noted = '/var/lib/mysql/mysql_upgrade_info', tool = '/usr/bin/mysql_upgrade';
+  // A wrapper of the real tool: its start is counted, and it is still there when the next agent looks.
+  await site.sh('controller', `set -e; rm ${noted}; : >${effectsFile}; mv ${tool} ${tool}.real; printf '#!/bin/sh\\necho mysql_upgrade begun >>${effectsFile}\\nsleep 4\\nexec ${tool}.real "$@"\\n' >${tool}; chmod 755 ${tool}`);
+  site.useRunbook(writeShortRunbook(join(site.folder, 'upgrade'), ['C23']));
+  await site.must('plan');
+  const kill = await killing('upgrade', effectsFile, 'mysql_upgrade begun', ['--after', '0.3']);
+  await site.must('run', '--run-id', 'upgrade');
+  expect(await kill.ended).toMatchObject({ code: 0 });
+  expect(resultsOf(await site.report('upgrade'), 'controller')).toEqual({ C23: 'changed' });
+  expect(await site.sh('controller', `cat ${effectsFile}; stat -c %U ${noted}; grep -c 'of an earlier try still runs' ${journalOf('upgrade')}`)).toBe('mysql_upgrade begun\nmysql\n1');
+});
