@@ -18,8 +18,8 @@ const { values } = parseArgs({ options: {
 } });
 const baseNode = resolve(values['base-node']);
 if (!existsSync(baseNode)) throw new Error(`--base-node ${baseNode}: no such file`);
-const nodeVersion = execFileSync(baseNode, ['--version'], { encoding: 'latin1' }).trim();
-if (!nodeVersion.startsWith('v24.')) throw new Error(`--base-node ${baseNode} is Node ${nodeVersion}; Tandem is built on Node 24`);
+const [nodeVersion = ''] = execFileSync(baseNode, ['--version'], { encoding: 'latin1' }).split('\n');
+if (!nodeVersion.startsWith('v24.')) throw new Error(`--base-node ${baseNode} says that it is ${nodeVersion}; Tandem is built on Node 24`);
 const output = resolve(values.output);
 const fresh = `${output}.${String(process.pid)}.new`; // renamed at the end: a running copy of the old file stays whole
 const scratch = mkdtempSync(join(tmpdir(), 'tandem-pack-'));

@@ -38,6 +38,7 @@ static inline void sys_close(i64 fd) { sys(__NR_close, fd, 0, 0, 0, 0, 0); }
 static inline i64 sys_fstat(i64 fd, struct stat *status) { return sys(__NR_fstat, fd, (u64)status, 0, 0, 0, 0); }
 static inline i64 sys_pread(i64 fd, void *to, u64 size) { return sys(__NR_pread64, fd, (u64)to, size, 0, 0, 0); }
 static inline i64 sys_write(i64 fd, const void *from, u64 size) { return sys(__NR_write, fd, (u64)from, size, 0, 0, 0); }
+static inline void sys_fchmod(i64 fd, int mode) { sys(__NR_fchmod, fd, mode, 0, 0, 0, 0); }
 static inline i64 sys_mkdir(const char *path, int mode) { return sys(__NR_mkdir, (u64)path, mode, 0, 0, 0, 0); }
 static inline i64 sys_rename(const char *from, const char *to) { return sys(__NR_rename, (u64)from, (u64)to, 0, 0, 0, 0); }
 static inline void sys_unlink(const char *path) { sys(__NR_unlink, (u64)path, 0, 0, 0, 0, 0); }

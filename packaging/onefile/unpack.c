@@ -28,6 +28,7 @@ static int write_file(const char *path, const char *fresh, const char *bytes, u6
     if (n <= 0) break;
     done += n;
   }
+  sys_fchmod(fd, 0755); /* in the package's folder other users start on it too, whatever this one's umask */
   sys_close(fd);
   if (done == size && sys_rename(fresh, path) == 0) return 1;
   sys_unlink(fresh);

@@ -22,6 +22,10 @@ damage 'a truncated libc' truncate -s 100000 "$folder/libc.so.6"
 damage 'an empty loader' truncate -s 0 "$folder/ld-linux-x86-64.so.2"
 damage 'one byte of libstdc++ changed' dd if=/dev/zero of="$folder/libstdc++.so.6" bs=1 seek=1000000 count=64 conv=notrunc status=none
 damage 'a missing libm' rm "$folder/libm.so.6"
+umask 077
+damage 'a missing librt, under another umask' rm "$folder/librt.so.1"
+umask 022
+same 'every user can read and start what was put right, whatever the umask' "$(stat -c %a "$folder"/* | sort -u)" 755
 damage 'a link in place of libdl' ln -sf libm.so.6 "$folder/libdl.so.2"
 
 # Folders that it must not use, for an unprivileged user who has no home: /var/tmp, then /tmp.
@@ -56,14 +60,16 @@ yes 'and unpacks there' whole "$root/named/$id"
 # noexec and full file systems, in a mount namespace of their own.
 new_root noexec
 mkdir "$root/dev" "$root/dev/shm"
-mounted() { # mounted OPTIONS FOLDER...: starts in the root with such file systems on these folders
+mounted() { # mounted OPTIONS FOLDER...: starts in the root with such file systems on these folders; lists libc and what is unfinished
   unshare -m sh -c 'options=$1 root=$2; shift 2; for folder; do mount -t tmpfs -o "$options" none "$root/$folder" || exit 9; done
-    env -i "$(command -v chroot)" "$root" /tandem --version; status=$?; find "$root" -name libc.so.6; exit "$status"' _ "$1" "$root" "${@:2}" 2>&1
+    env -i "$(command -v chroot)" "$root" /tandem --version; status=$?; find "$root" -name libc.so.6 -o -name ".*" -type f | sort; exit "$status"' _ "$1" "$root" "${@:2}" 2>&1
 }
 same 'a noexec folder is passed over' "$(mounted noexec var/cache root)" "$version
 $root/var/tmp/tandem-0/$id/libc.so.6"
 rm -r "$root/var/tmp/tandem-0"
-same 'a full file system is passed over, with nothing half written used' "$(mounted size=3m var/cache root | grep -vF "$root/var/cache")" "$version
+# The loader and libc still fit into it, whole
+same 'a full file system is passed over, and nothing half written is left there' "$(mounted size=3m var/cache root)" "$version
+$root/var/cache/tandem/$id/libc.so.6
 $root/var/tmp/tandem-0/$id/libc.so.6"
 rm -r "$root/var/tmp/tandem-0"
 said=$(mounted noexec var/cache root var/tmp tmp dev/shm)

@@ -7,17 +7,17 @@
 says() { if grep -qiE -- "$2" "$scratch/out"; then ok "$1"; else not_ok "$1"; sed 's/^/# /' "$scratch/out"; fi; }
 silent() { if grep -qiE -- "$2" "$scratch/out"; then not_ok "$1"; sed 's/^/# /' "$scratch/out"; else ok "$1"; fi; }
 
-# make_key NAME: a new RSA key in $scratch/NAME, its public half in $scratch/NAME.asc; thrown away with $scratch
+# make_key NAME [ALGORITHM [USE]]: a new key in $scratch/NAME, its public half in $scratch/NAME.asc; thrown away with $scratch
 make_key() {
   mkdir -m 700 "$scratch/$1"
-  gpg --homedir "$scratch/$1" --batch --quiet --passphrase '' --quick-gen-key "Tandem test $1 <$1@example.test>" rsa3072 sign never 2>>"$scratch/gpg.log"
+  gpg --homedir "$scratch/$1" --batch --quiet --passphrase '' --quick-gen-key "Tandem test $1 <$1@example.test>" "${2:-rsa3072}" "${3:-sign}" never 2>>"$scratch/gpg.log"
   gpg --homedir "$scratch/$1" --armor --export >"$scratch/$1.asc"
 }
-# make_package VERSION OUTPUT [KEY [OPTION...]]
+# make_package VERSION OUTPUT [KEY [OPTION...]]: paths as they are seen from $scratch
 make_package() {
   local version=$1 output=$2 key=()
-  [ -z "${3:-}" ] || key=(--key "$3@example.test" --gnupg-home "$scratch/$3" "${@:4}")
-  "$root/scripts/rpm" --version "$version" --output "$output" "${key[@]}"
+  [ -z "${3:-}" ] || key=(--key "$3@example.test" --gnupg-home "$3" "${@:4}")
+  (cd "$scratch" && "$root/scripts/rpm" --version "$version" --output "$output" "${key[@]}")
 }
 # Flips one byte of the payload, in place.
 tamper() {
