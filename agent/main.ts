@@ -22,7 +22,7 @@ interface ServeOptions { state: string; certs: string; listen: string; policy?: 
 /** The host's name as its certificate has it: spiffe://SITE/agent/NAME. Commands made for another host are refused. */
 function hostName(certificate: Buffer): string {
   const name = /URI:spiffe:\/\/[a-z0-9._-]+\/agent\/([a-z0-9-]+)/.exec(new X509Certificate(certificate).subjectAltName ?? '')?.[1];
-  if (name === undefined) throw new Error('agent.crt names no host: expected a URI spiffe://SITE/agent/NAME; make one with: tandem pki issue NAME');
+  if (name === undefined) throw new Error('agent.crt names no host: expected a URI spiffe://SITE/agent/NAME; for one that does, on this host: tandem agent enrol --again, then start the agent anew');
   return name;
 }
 
