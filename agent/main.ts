@@ -22,7 +22,7 @@ interface ServeOptions { state: string; certs: string; listen: string; policy?: 
 /** The host's name as its certificate has it: spiffe://SITE/agent/NAME. Commands made for another host are refused. */
 function hostName(certificate: Buffer): string {
   const name = /URI:spiffe:\/\/[a-z0-9._-]+\/agent\/([a-z0-9-]+)/.exec(new X509Certificate(certificate).subjectAltName ?? '')?.[1];
-  if (name === undefined) throw new Error('agent.crt names no host: expected a URI spiffe://SITE/agent/NAME; make one with: tandem pki issue NAME');
+  if (name === undefined) throw new Error('agent.crt names no host: expected a URI spiffe://SITE/agent/NAME; for one that does, on this host: tandem agent enrol --again, then start the agent anew');
   return name;
 }
 
@@ -49,7 +49,7 @@ async function operations(host: string): Promise<Record<string, unknown>> {
   };
 }
 
-async function health(subject: { host: string; agentVersion: string; certificate: Buffer }, policy: PolicyKeeper, revocations: RevocationKeeper): Promise<Health> {
+async function health(subject: { host: string; agentVersion: string; certificate: Buffer; authority: Buffer }, policy: PolicyKeeper, revocations: RevocationKeeper): Promise<Health> {
   return await (await import('./health/report.ts')).readHealth({ ...subject, policy: (await policy.current()).item, revocations: (await revocations.current()).item });
 }
 
@@ -78,7 +78,7 @@ async function startServing({ state, certs, listen, policy: policyFile }: ServeO
   try {
     const { port } = await serve({
       dispatcher, leases, revocations, facts,
-      operations: ownOperations, health: () => health({ host, agentVersion: release.version, certificate: tls.certificate }, policy, revocations),
+      operations: ownOperations, health: () => health({ host, agentVersion: release.version, certificate: tls.certificate, authority: tls.ca }, policy, revocations),
     }, tls, address);
     console.log(`tandem agent ${release.version} of ${host} listening on port ${String(port)}`);
     console.log(`policy: ${(await policy.current()).item.reason}`);

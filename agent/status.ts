@@ -6,7 +6,7 @@ import { certificateItem } from './health/services.ts';
 import type { Probe } from './host/host.ts';
 import { runsHere } from './idle.ts';
 
-const CERTIFICATE = '/etc/tandem/pki/agent.crt';
+const CERTIFICATE = '/etc/tandem/pki/agent.crt', AUTHORITY = '/etc/tandem/pki/ca.crt';
 
 /** How the agent on this host is, in lines for a person. */
 export async function agentStatus(probe: Probe, stateDir: string, version: string): Promise<{ running: boolean; lines: string[] }> {
@@ -32,6 +32,7 @@ async function enrolment(probe: Probe, stateDir: string, nowMs: number): Promise
     const code = { none: 'no code is open (tandem agent enrol)', expired: 'its code has expired (tandem agent enrol)', void: `its code is void after ${String(MAX_WRONG)} wrong proofs (tandem agent enrol)` };
     return `no: there is no ${CERTIFICATE}; ${typeof standing === 'string' ? code[standing] : `a code is open until ${new Date(standing.untilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`}`;
   }
-  const { grade, reason } = certificateItem(Buffer.from(pem), nowMs), { subjectAltName, validTo } = new X509Certificate(pem);
+  const authority = await probe.readFile(AUTHORITY);
+  const { grade, reason } = certificateItem(Buffer.from(pem), authority === undefined ? undefined : Buffer.from(authority), nowMs), { subjectAltName, validTo } = new X509Certificate(pem);
   return `as ${/URI:spiffe:\/\/([^,]+)/.exec(subjectAltName ?? '')?.[1] ?? 'nobody: the certificate names no host'}, until ${validTo}${grade === 'ok' ? '' : ` (${grade}: ${reason})`}`;
 }

@@ -56,7 +56,7 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
       emit(event);
     };
     const readTogether = ahead.firstLook((sight) => behind().flatMap((each) => looks(each, sight, refuses)));
-    const host = openHost({ commandId: command.id, folder, laterFolders, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, begunBefore: earlier !== undefined, ...(command.mode === 'revert' ? {} : { readTogether }) });
+    const host = openHost({ commandId: command.id, folder, laterFolders, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, begunBefore: earlier !== undefined, allowPath: (path) => { allow({ paths: [path] }); }, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; }, endProcesses: () => endMarked(command.id) };
     try {
       const outcome = await perform({ operation, args: parsed.data, mode: command.mode, earlier, unproven: log.unproven(command.step), revertTo: log.changeBefore(command.step)?.found, window }, host, telling);

@@ -20,7 +20,15 @@ const modeOf = (wire: unknown): Mode => {
   if (found === undefined) throw new TypeError(`mode ${String(wire)} is not one of ${Object.keys(MODES).join(', ')}`);
   return found;
 };
-const json = (text: unknown): Json => (text === '' || text === undefined ? null : (JSON.parse(String(text)) as Json));
+/** More than any argument or finding has. JSON.parse takes any depth, but whoever writes it again would run out of stack. */
+const MOST_LEVELS = 100;
+const isDeeper = (value: Json, levels: number): boolean => typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1)));
+function json(text: unknown): Json {
+  if (text === '' || text === undefined) return null;
+  const value = JSON.parse(String(text)) as Json;
+  if (isDeeper(value, MOST_LEVELS)) throw new TypeError(`JSON nested deeper than ${String(MOST_LEVELS)} levels`);
+  return value;
+}
 
 type Fields = Record<string, unknown>;
 

@@ -8,7 +8,7 @@ import { main as coordinator } from '../coordinator/main.ts';
 import release from '../generated/version.json' with { type: 'json' };
 
 /** The command tree as its main function builds it: taken where it would begin to read arguments. */
-async function treeOf(main: (argv: string[]) => Promise<number>): Promise<Command> {
+export async function treeOf(main: (argv: string[]) => Promise<number>): Promise<Command> {
   const trees: Command[] = [];
   const { parseAsync } = Object.getOwnPropertyDescriptors(Command.prototype);
   Command.prototype.parseAsync = async function take(this: Command) { trees.push(this); return this; };

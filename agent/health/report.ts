@@ -10,7 +10,7 @@ import {
 } from './services.ts';
 import { disksItem, loadItem, memoryItem } from './system.ts';
 
-export interface HealthSubject { host: string; agentVersion: string; certificate: Buffer; policy: HealthItem; revocations: HealthItem }
+export interface HealthSubject { host: string; agentVersion: string; certificate: Buffer; authority: Buffer; policy: HealthItem; revocations: HealthItem }
 
 async function memory(): Promise<HealthItem> {
   const { mem } = await import('systeminformation'); // a large module: loaded at the first question, not at the start
@@ -64,14 +64,14 @@ async function ask(subsystem: string, question: Promise<HealthItem>): Promise<He
   }
 }
 
-async function look({ host, agentVersion, certificate, policy, revocations }: HealthSubject): Promise<Health> {
+async function look({ host, agentVersion, certificate, authority, policy, revocations }: HealthSubject): Promise<Health> {
   const probe = openProbe();
   const items = await Promise.all([
     ask('load', probe.readFile('/proc/loadavg').then((text) => loadItem(text ?? '', cpus().length))),
     ask('memory', memory()), ask('disks', readFileSystems(probe).then(disksItem)), ask('clock', clock(probe)), ask('units', units(probe)),
     ask('rpm database', packages(probe)), ask('selinux', selinux(probe)), ask('volume groups', volumeGroups(probe)), ask('lio targets', targets(probe)),
     ask('ovs bridges', bridges(probe)), ask('ports', readListeners(probe).then((listeners) => portsItem(listeners.map(({ port }) => port)))),
-    ask('certificate', Promise.resolve(certificateItem(certificate, Date.now()))), Promise.resolve(revocations), Promise.resolve(policy),
+    ask('certificate', Promise.resolve(certificateItem(certificate, authority, Date.now()))), Promise.resolve(revocations), Promise.resolve(policy),
   ]);
   return { host, agentVersion, timeMs: Date.now(), grade: worst(items.map((each) => each.grade)), items };
 }

@@ -73,8 +73,11 @@ export function offsetFromNtpq(text: string): number | undefined {
   return columns?.[8] === undefined ? undefined : Number(columns[8]) / 1000;
 }
 
-export function certificateItem(pem: Buffer, nowMs: number): HealthItem {
-  const days = Math.floor((Date.parse(new X509Certificate(pem).validTo) - nowMs) / DAY_MS);
+/** The agent's own certificate and its site's authority: the one that ends sooner decides, and no new certificate helps where the authority ends. */
+export function certificateItem(pem: Buffer, authorityPem: Buffer | undefined, nowMs: number): HealthItem {
+  const daysOf = (each: Buffer): number => Math.floor((Date.parse(new X509Certificate(each).validTo) - nowMs) / DAY_MS);
+  const own = daysOf(pem), authority = authorityPem === undefined ? undefined : daysOf(authorityPem), isAuthority = authority !== undefined && authority <= own;
+  const days = isAuthority ? authority : own, who = isAuthority ? "the site's authority " : '';
   const grade = days < CERTIFICATE_CRITICAL_DAYS ? 'critical' : days < CERTIFICATE_WARN_DAYS ? 'warn' : 'ok';
-  return item('certificate', grade, days < 0 ? `ended ${String(-days)} days ago` : `ends in ${String(days)} days`, { daysLeft: days });
+  return item('certificate', grade, `${who}${days < 0 ? `ended ${String(-days)} days ago` : `ends in ${String(days)} days`}`, { daysLeft: days, ...(authority === undefined ? {} : { authorityDaysLeft: authority }) });
 }

@@ -1,5 +1,5 @@
 import { constants, copyFileSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, type Stats } from 'node:fs';
-import { lchown, lstat, lutimes, open, readdir, rename } from 'node:fs/promises';
+import { lchown, lstat, lutimes, open, readdir, rename, type FileHandle } from 'node:fs/promises';
 import { createHash, randomBytes } from 'node:crypto';
 import { StepError } from '../../proto/errors.ts';
 import type { FileStat, Ownership } from './host.ts';
@@ -50,15 +50,36 @@ export async function readText(path: string, limitBytes: number): Promise<string
     if (absent(error)) return undefined;
     throw error;
   }
+  try { return await textOf(file, path, limitBytes); } finally { await file.close(); }
+}
+
+async function textOf(file: FileHandle, path: string, limitBytes: number): Promise<string> {
+  const entry = await file.stat();
+  if (!entry.isFile()) throw new StepError('precondition_failed', `${path} is not a regular file`); // a device has no end
+  const { size } = entry;
+  if (size > limitBytes) throw new StepError('precondition_failed', `${path} has ${String(size)} bytes, more than the ${String(limitBytes)} that are read at once`);
+  return await file.readFile('utf8');
+}
+
+/**
+ * A file whose text goes elsewhere: whoever may write in its folder must not choose by a link what that text is. Where a folder on the way is
+ * a link, `judge` is asked about the file that was opened, by its real path: nobody can exchange it any more.
+ */
+export async function readUnlinked(path: string, limitBytes: number, judge: (realPath: string) => void): Promise<string | undefined> {
+  let file;
   try {
-    const entry = await file.stat();
-    if (!entry.isFile()) throw new StepError('precondition_failed', `${path} is not a regular file`); // a device has no end
-    const { size } = entry;
-    if (size > limitBytes) throw new StepError('precondition_failed', `${path} has ${String(size)} bytes, more than the ${String(limitBytes)} that are read at once`);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
+    file = await open(bytes(path), READ_FLAGS);
+  } catch (error) {
+    if (absent(error)) return undefined;
+    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    throw new StepError('precondition_failed', `${path} is a link; a secret is not read through one: name the file itself`);
   }
+  try {
+    // The kernel marks a file that was replaced since it was opened.
+    const real = readlinkSync(`/proc/self/fd/${String(file.fd)}`, 'latin1').replace(/ \(deleted\)$/, '');
+    if (real !== path.replace(/\/+/g, '/')) judge(real);
+    return await textOf(file, path, limitBytes);
+  } finally { await file.close(); }
 }
 
 export async function hashFile(path: string): Promise<string> {

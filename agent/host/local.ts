@@ -4,7 +4,7 @@ import { StepError } from '../../proto/errors.ts';
 import type { EventKind } from '../../proto/events.ts';
 import { tryAmqpLogin } from './amqp.ts';
 import { filesOf } from './changes.ts';
-import { hashFile, listFolder, readText, statPath } from './files.ts';
+import { hashFile, listFolder, readText, readUnlinked, statPath } from './files.ts';
 import { admit } from './guard.ts';
 import type { Host, Ran, ReadTogether } from './host.ts';
 import { connects, digest, exchange, look } from './network.ts';
@@ -31,6 +31,8 @@ export interface StepContext {
   earlier?: Ran | undefined;
   /** Absent: every look reads for itself. */
   readTogether?: ReadTogether;
+  /** Throws StepError where the host's policy does not allow this path. */
+  allowPath?: (path: string) => void;
 }
 
 const SYNC = ['sync'];
@@ -99,7 +101,7 @@ export function openHost(step: StepContext): LocalHost {
     uid: (user) => numberOf('/etc/passwd', user), gid: (group) => numberOf('/etc/group', group),
     userName: (uid) => nameOf('/etc/passwd', uid), groupName: (gid) => nameOf('/etc/group', gid),
     async secret(reference) {
-      const value = await resolveSecret(reference, readFile, step.secrets);
+      const value = await resolveSecret(reference, (path) => readUnlinked(path, TEXT_LIMIT_BYTES, step.allowPath ?? (() => undefined)), step.secrets);
       step.scrubber.add(value);
       return value;
     },

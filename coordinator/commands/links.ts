@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { besideSite } from '../input/files.ts';
 import { InputError, nearest, oneOf, problem } from '../input/problem.ts';
@@ -14,7 +15,9 @@ export const OPERATOR: readonly Role[] = ['operator'];
 /** This coordinator's own certificate, checked; one that ends soon is told. Throws InputError. */
 export function credentials(context: Context, site: Site, roles: readonly Role[]): Credentials {
   const own = readCredentials(besideSite(context.siteFile(), site.pki), roles, site.name, Date.now()), days = daysLeft(own.notAfterMs, Date.now());
-  if (days < WARN_DAYS) context.tell(`Note: ${own.file} expires on ${day(new Date(own.notAfterMs))}, in ${String(days)} days; another: tandem pki issue ${own.holder.name} --role ${own.holder.role}`);
+  const remedy = new X509Certificate(own.ca).validToDate.getTime() > own.notAfterMs ? `another: tandem pki issue ${own.holder.name} --role ${own.holder.role}`
+    : 'the authority of the site ends with it: a new one is needed (move the pki folder away, tandem pki init), and all are enrolled anew';
+  if (days < WARN_DAYS) context.tell(`Note: ${own.file} expires on ${day(new Date(own.notAfterMs))}, in ${String(days)} days; ${remedy}`);
   return own;
 }
 

@@ -29,12 +29,12 @@ export function pkiCommand(context: Context): Command {
       context.say(`Made the authority of site ${siteName} and its operator in ${folder}. Keep ${join(folder, 'ca.key')} safe: whoever has it can steer every host.`);
       context.say('Next: on each host tandem agent enrol, then here: tandem enrol HOST --code CODE');
     });
-  pki.command('issue').description('Make a certificate for a host, or for a person who runs or watches.')
+  pki.command('issue').description('Make a key and its certificate, for a person who runs or watches; hosts get theirs by tandem enrol.')
     .addArgument(new Argument('<name>', 'name of the host in the site file, or of the person').argParser(matching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name of small letters, digits and "-"')))
     .addOption(new Option('--role <role>', 'what the holder is').choices(['agent', 'operator', 'observer']).default('agent'))
     .option('--address <ip>', 'a further address that the host may be dialled at (repeat for more)', (text: string, before: string[]) => [...before, ipAddress(text)], [])
     .option('--dir <folder>', 'folder of the authority (default: the pki folder of the site file, else ./pki)')
-    .addHelpText('after', '\nExamples:\n  tandem pki issue controller --address 10.77.0.1\n  tandem pki issue ann --role observer')
+    .addHelpText('after', '\nExamples:\n  tandem pki issue ann --role observer\n  tandem pki issue ann --role operator\n\nThe key is made here and handed over with the certificate. For a host (role agent) that is meant for labs and tests:\nits key would have to be moved there. Where enrolment is possible, tandem agent enrol on the host makes a key that\nnever leaves it, and tandem enrol HOST --code CODE (or --request FILE) its certificate.')
     .action(async (name: string, { dir, role, address }: Options) => {
       const site = dir === undefined ? siteOf(context) : undefined;
       if (role !== 'agent' && address.length > 0) throw new InputError([problem(context.at('--address'), `--address for ${role} ${name}`, 'it for hosts only: people are not dialled')]);
@@ -42,7 +42,7 @@ export function pkiCommand(context: Context): Command {
       const hosts = site?.hosts.map((host) => host.name) ?? [];
       if (role === 'agent' && site !== undefined && !hosts.includes(name)) context.tell(`Note: ${context.siteFile()} has no host "${name}"${nearest(name, hosts) === undefined ? '' : `; did you mean "${nearest(name, hosts) as string}"?`}`);
       context.say(`Made ${join(issued, `${role}.crt`)}.`);
-      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (${files.join(', ')}), then there: systemctl restart tandem-agent. (tandem enrol does it without moving a key.)` : `Next: give ${issued}/ (${files.join(', ')}) to ${name}, whose site file names it as its pki folder.`);
+      context.say(role === 'agent' ? `Next: copy ${issued}/ to /etc/tandem/pki on ${name} (${files.join(', ')}), then there: systemctl restart tandem-agent. (This moves a key. tandem enrol does without.)` : `Next: give ${issued}/ (${files.join(', ')}) to ${name}, whose site file names it as its pki folder.`);
     });
   pki.command('list').description('Show every certificate that was made: whose, until when, and whether it is in force.')
     .option('--dir <folder>', 'folder of the authority (default: the pki folder of the site file, else ./pki)')
@@ -55,11 +55,20 @@ export function pkiCommand(context: Context): Command {
       context.say(json === true ? JSON.stringify(all.map((each) => plain(each, now)), null, 2)
         : plainTable(['NAME', 'ROLE', 'STATE', 'UNTIL', 'SERIAL', 'MADE BY', 'REASON'], all.map((each) => [each.name, each.role, stateText(each, now), day(new Date(each.notAfterMs)), each.serial, each.by, each.revoked?.reason ?? each.reason])));
       const ending = all.filter((each) => stateOf(each, now) === 'expiring');
-      context.tell(ending.length > 0 ? `Next: a new certificate for ${[...new Set(ending.map(({ name }) => name))].join(', ')}: tandem enrol HOST --again --reason TEXT, tandem pki issue NAME` : 'Next: tandem pki revoke NAME --reason TEXT takes one out of force.');
+      context.tell(ending.length > 0 ? `Next: a new certificate for ${renewals(ending)}` : 'Next: tandem pki revoke NAME --reason TEXT takes one out of force.');
     });
   pki.addCommand(revokeCommand(context));
   pki.addCommand(publishCommand(context));
   return pki;
+}
+
+/** How each whose certificate ends gets another: a host's key stays on it. */
+function renewals(ending: Certificate[]): string {
+  const names = (...roles: string[]): string => [...new Set(ending.filter(({ role }) => roles.includes(role)).map(({ name }) => name))].join(', ');
+  return [
+    [names('agent'), 'tandem enrol HOST --again --reason TEXT'], [names('operator', 'observer'), 'tandem pki issue NAME --role ROLE'],
+    [names('authority'), 'with a new authority (move the pki folder away, tandem pki init) all are enrolled anew'],
+  ].flatMap(([who, how]) => (who === '' ? [] : [`${String(who)}: ${String(how)}`])).join('; ');
 }
 
 function stateText(certificate: Certificate, nowMs: number): string {

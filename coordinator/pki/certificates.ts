@@ -36,7 +36,7 @@ export async function issue(authority: KeyPair, role: Role, site: string, name: 
 }
 
 /**
- * A certificate (PEM) signed by the site's authority. An agent's may only serve, an operator's or observer's only ask; the
+ * A certificate (PEM) signed by the site's authority, never longer in force than that: what it has signed is of no use afterwards. An agent's may only serve, an operator's or observer's only ask; the
  * role stands in a SPIFFE-style URI: spiffe://SITE/agent|operator|observer/NAME.
  */
 export async function certify(authority: KeyPair, key: webcrypto.CryptoKey | x509.PublicKey, role: Role, site: string, name: string, nowMs: number, addresses: string[]): Promise<string> {
@@ -45,7 +45,7 @@ export async function certify(authority: KeyPair, key: webcrypto.CryptoKey | x50
   if (role === 'agent') names.push({ type: 'dns', value: name }, ...addresses.map((value) => ({ type: 'ip' as const, value })));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial(), subject: `CN=${name}, OU=${role}, O=${site}`, issuer: ca.subject,
-    notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + LEAF_DAYS * DAY_MS),
+    notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(Math.min(nowMs + LEAF_DAYS * DAY_MS, ca.notAfter.getTime())),
     signingAlgorithm: KEY, publicKey: key, signingKey: await keyFromPem(authority.keyPem),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),

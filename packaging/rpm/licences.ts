@@ -36,10 +36,13 @@ export function carriedLibraries(): Library[] {
 }
 
 /** What LGPL-2.1 section 6 and GPL-3 section 6 ask of whoever hands the libraries on. */
-function sourceText(libraries: Library[]): string {
+export function sourceText(libraries: Library[]): string {
   const sources = [...new Set(libraries.map(({ source, version }) => `${source}=${version}`))];
   return `Tandem's file carries these libraries, unchanged, as Debian 12 built them. They are used only where the host's own are too old.
-They are linked dynamically and can be replaced: see TANDEM_RUNTIME_DIR and /opt/tandem/lib in the guide, or build the file with others.
+They are linked dynamically. The unpacked copies are compared with what the file carries at every start, and put back when they differ. To run
+with other versions of them, interface-compatible ones: install those as the host's own and start the file with TANDEM_LIBC=host in its
+environment (for the agent's unit: in /etc/tandem/agent.env); or build the file with them: install them on a Debian 12 machine, and in
+Tandem's source run packaging/onefile/libraries --update, then scripts/build.
 
 ${libraries.map((one) => `${one.name}  of ${one.package} ${one.version}, source package ${one.source}, ${one.license}\n  sha256 ${one.sha256}`).join('\n')}
 

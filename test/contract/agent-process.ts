@@ -24,10 +24,11 @@ const root = join(import.meta.dirname, '../..');
 /** Not on a disk where that can be: how long a flood takes would depend on who else writes. */
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
-/** Starts an agent of host h1. `policy`: text of its policy file, FOLDER/policy.yaml. */
-export async function startAgentProcess(policy?: string): Promise<AgentProcess> {
+/** Starts an agent of host h1. `policy`: text of its policy file, FOLDER/policy.yaml; `ages`: days since its site's authority and its own certificate were made. */
+export async function startAgentProcess(policy?: string, ages: { authority?: number; agent?: number } = {}): Promise<AgentProcess> {
   const folder = mkdtempSync(join(MEMORY, 'agent-process-')), now = Date.now(), pki = join(folder, 'agent');
-  const authority = await createAuthority('lab', now), agent = await issue(authority, 'agent', 'lab', 'h1', now), operator = await issue(authority, 'operator', 'lab', 'ops', now);
+  const before = (days = 0): number => now - days * 86_400_000;
+  const authority = await createAuthority('lab', before(ages.authority)), agent = await issue(authority, 'agent', 'lab', 'h1', before(ages.agent)), operator = await issue(authority, 'operator', 'lab', 'ops', now);
   mkdirSync(pki);
   writeFileSync(join(pki, 'ca.crt'), authority.certificatePem);
   writeFileSync(join(pki, 'agent.crt'), agent.certificatePem);

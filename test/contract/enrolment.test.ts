@@ -1,4 +1,5 @@
 // Both sides of docs/decisions/0012-enrolment.md: the real agent in a process of its own, the real commands here.
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -47,6 +48,41 @@ test('by code: the key stays on the host; the same command again finds it done; 
   expect(second).toMatchObject({ code: 0, out: holding('h1 is enrolled already with this very certificate') });
   expect(madeFor('h1')).toHaveLength(1);
   expect(host.said() + first.out + first.err + second.out + second.err).not.toContain(code);
+});
+
+/** `tandem` as a process of its own, fed by standard input. */
+async function tandemFed(input: string, ...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../tandem.ts'), '--site', join(site.folder, 'site.yaml'), '--state', join(site.folder, 'state'), ...argv]);
+  let out = '', err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { out += text; });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { err += text; });
+  child.stdin.end(input);
+  const code = await new Promise<number>((resolve) => { child.once('close', (exit) => { resolve(exit ?? -1); }); });
+  return { code, out, err };
+}
+
+test('the command that the host prints takes the code from standard input, and says it nowhere', async () => {
+  const printed = await host.agent('enrol', '--name', 'h1'), code = /^code +(\S+)$/m.exec(printed)?.[1] ?? '';
+  const words = /^ {2}tandem (enrol h1 --code -)$/m.exec(printed)?.[1]?.split(' ') ?? [];
+  expect(words).toHaveLength(4);
+  const wrong = await tandemFed(`${code.slice(6)}\n`, ...words);
+  expect(wrong).toMatchObject({ code: 2, err: holding('code:1:1: found a code that is none') });
+  expect(await tandemFed('', ...words)).toMatchObject({ code: 2, err: holding('code:1:1: found a code that is none') });
+  expect(madeFor('h1')).toEqual([]);
+  const enrolled = await tandemFed(` ${code.toLowerCase()}\n`, ...words); // as it is pasted
+  expect(enrolled).toMatchObject({ code: 0, out: like(/^h1 is enrolled: certificate /) });
+  for (const { out, err } of [wrong, enrolled]) expect((out + err).toUpperCase()).not.toContain(code.slice(6, 40));
+});
+
+test('a used code is good for nothing: not even where the host has lost the certificate that it was used for', async () => {
+  const code = await host.code();
+  expect(await enrol(code)).toMatchObject({ code: 0 });
+  rmSync(join(host.certs, 'agent.crt')); // its key is still the one that the code names
+  await host.restart();
+  expect(host.said()).toMatch(/is not enrolled; it waits for that on port \d+\n[^]*is not enrolled; it waits/);
+  expect(await enrol(code)).toMatchObject({ code: 3, err: 'h1: refused: no valid code or wrong proof' });
+  expect(existsSync(join(host.certs, 'agent.crt'))).toBe(false);
+  expect(await enrol(await host.code())).toMatchObject({ code: 0, out: holding('It is the certificate that was made for this key on') });
 });
 
 test('wrong, mistyped and expired codes, and the code of another host', async () => {
@@ -129,7 +165,7 @@ test('a recorded enrolment is good for nothing: not the same messages, not with 
   const nonce2 = (await later.send('BeginEnrolment', {}))['nonce'] as Buffer;
   await expect(later.send('RequestCertificate', { ...request, nonce: nonce2 })).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   later.close();
-  expect(await enrol(codeText(code), '--again', '--reason', 'old code'), 'a used code').toMatchObject({ code: 3, err: 'h1: refused: no valid code or wrong proof' });
+  expect(await enrol(codeText(code), '--again', '--reason', 'old code'), 'a code that a newer one has replaced').toMatchObject({ code: 3, err: 'h1: refused: no valid code or wrong proof' });
   expect(madeFor('h1').map((each) => each.revoked), 'nothing is revoked before the host has proven itself').toEqual([undefined]);
 });
 

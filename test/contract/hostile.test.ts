@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -83,9 +83,12 @@ test('arguments that are no object, that would change how objects work, or are n
   }
   const deep = commandToWire(command('D1', {}));
   deep['argsJson'] = '['.repeat(500_000) + ']'.repeat(500_000);
-  await rawStream().sends(deep);
-  for (const text of ['{', '{"a":NaN}', '\0', '"\ud800"']) await rawStream().sends({ ...commandToWire(command('D2', {})), argsJson: text });
-  expect(await refusal(command('D3', {}, { mode: 'remove' as 'apply' }))).not.toMatch(/finished/);
+  expect(await rawStream().sends(deep)).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('nested deeper than') as string });
+  for (const text of ['{', '{"a":NaN}', '\0', '{}x']) expect(await rawStream().sends({ ...commandToWire(command('D2', {})), argsJson: text }), text).toMatchObject({ code: status.INVALID_ARGUMENT });
+  const half = rawStream(); // half a character: the wire makes another of it
+  expect([await half.sends({ ...commandToWire(command('D4', {})), argsJson: '"\ud800"' }), half.finished()]).toEqual([undefined, 1]);
+  expect(await refusal(command('D3', {}, { mode: 'remove' as 'apply' }))).toContain('mode MODE_UNSPECIFIED is not one of');
+  expect(agent.said(), 'none of it was a failure of the agent').not.toContain('RangeError');
   await whileOthersAsk(Promise.resolve());
 });
 

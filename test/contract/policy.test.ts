@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readJournal } from '../../proto/journal.ts';
@@ -59,6 +59,24 @@ test('the policy that the plan needs lets all of it through, and nothing else', 
   writeFileSync(policyFile(), 'operations: [package.installed, service.masked]\npackages: [ntp]\nunits: [ntpd]\n');
   await expectRefused('package', ':2:1: "packages" does not allow "kernel"', 'package.installed', 'names=ntp', 'names=kernel');
   await expectRefused('unit', ':3:1: "units" does not allow "sshd.service"', 'service.masked', 'units=ntpd', 'units=sshd');
+});
+
+test('a secret behind a link is not carried out of what the policy allows', async () => {
+  const outside = realpathSync(site.folder), allowed = join(outside, 'here');
+  writeFileSync(join(outside, 'pw'), 'hidden-word\n');
+  symlinkSync(join(outside, 'pw'), join(allowed, 'link'));
+  symlinkSync(outside, join(allowed, 'way'));
+  writeFileSync(policyFile(), `operations: [ini.set]\npaths: [${allowed}]\n`);
+  const carry = async (run: string, from: string) => await site.tandem('op', 'ini.set', `file=${join(allowed, 'a.conf')}`, 'section=DEFAULT', `secrets={"x": "file:${join(allowed, from)}"}`, '--host', 'h1', '--run-id', run);
+  const finished = (run: string): Event | undefined => journal(run).find(({ kind }) => kind === 'finished');
+  expect(await carry('link', 'link')).toMatchObject({ code: 3 });
+  expect(finished('link')).toMatchObject({ result: 'failed', code: 'precondition_failed', reason: expect.stringContaining(`${join(allowed, 'link')} is a link`) as string });
+  expect(await carry('way', 'way/pw')).toMatchObject({ code: 3 });
+  expect(finished('way')).toMatchObject({ result: 'failed', code: 'refused_by_policy', reason: `${policyFile()}:2:1: "paths" does not allow "${join(outside, 'pw')}"` });
+  expect(readFileSync(file('a.conf'), 'utf8')).toBe('[DEFAULT]\nx = 1\n');
+  writeFileSync(policyFile(), `operations: [ini.set]\npaths: [${allowed}, ${join(outside, 'pw')}]\n`);
+  expect(await carry('both', 'way/pw'), 'both names are allowed').toMatchObject({ code: 0 });
+  expect(readFileSync(file('a.conf'), 'utf8')).toBe('[DEFAULT]\nx = hidden-word\n');
 });
 
 test('a mistake in the policy closes the host, and health says where it is', async () => {

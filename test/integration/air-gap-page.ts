@@ -37,6 +37,22 @@ export function readPage(file: string): Block[] {
   return blocks;
 }
 
+/**
+ * A block's script as it is run: the first command that fails ends it with that exit code, so that none fails unseen behind one that
+ * does not. What fails on the left of `&&` goes on, as everywhere in a shell: the page lets the right side print something.
+ */
+export const asRun = (script: string): string => `set -e\n${script}`;
+
+/** The page's lines outside its blocks, with their numbers. */
+export function proseOf(file: string): { line: number; text: string }[] {
+  let inBlock = false;
+  return readFileSync(file, 'utf8').split('\n').flatMap((text, at) => {
+    const fence = text.startsWith('```');
+    if (fence) inBlock = !inBlock;
+    return fence || inBlock ? [] : [{ line: at + 1, text }];
+  });
+}
+
 /** Words in the page that are not the same on every site, with what they match; once seen they stand for what was seen. */
 export type Seen = Map<string, string>;
 export const PLACEHOLDERS: Record<string, string> = {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as lab from '../lab/lab.ts';
-import { fill, firstMissing, PLACEHOLDERS, readPage, type Block, type Seen } from './air-gap-page.ts';
+import { asRun, fill, firstMissing, PLACEHOLDERS, readPage, type Block, type Seen } from './air-gap-page.ts';
 import { root } from './lab-site.ts';
 import { runId } from './step-host.ts';
 
@@ -109,7 +109,7 @@ async function follow(block: Block): Promise<void> {
     return;
   }
   for (const host of block.hosts) {
-    const { code, stdout } = await onHost(hostOf(host), fill(block.script, seen)); // as pasted: a line that fails stops nothing
+    const { code, stdout } = await onHost(hostOf(host), fill(asRun(block.script), seen));
     expect(block.exits, `${place} on ${host}: exit code ${code}\n${stdout}`).toContain(code);
     const known = new Map([...seen].filter(([name]) => PLACEHOLDERS[name] === undefined));
     expect(firstMissing(block.expected.map((line) => fill(line, known)), stdout, seen), `${place} on ${host} printed:\n${stdout}`).toBeUndefined();

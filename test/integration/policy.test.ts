@@ -72,6 +72,19 @@ test('a mistake in the policy closes the host until it is mended, without a rest
   await expectRefused('gone', 'is not there; put it back', 'service.enabled', 'units=iptables');
 });
 
+test('a secret behind a link that somebody else put there is not carried into a file that is allowed', async () => {
+  await put('operations: [ini.set]\npaths: [/srv/own]\n');
+  await sh('systemctl restart tandem-agent; mkdir -p /srv/own; printf "[a]\\nx = 1\\n" >/srv/own/s.conf; echo hidden >/root/pw; ln -s /root/pw /srv/own/pw; ln -s /root /srv/own/way; chown -h nobody /srv/own/pw /srv/own/way');
+  await until('the agent answers', async () => (await site.tandem('hosts')).code === 0);
+  const carry = async (run: string, from: string): Promise<Event | undefined> => {
+    expect(await site.tandem('op', 'ini.set', 'file=/srv/own/s.conf', 'section=a', `secrets={"x": "file:${from}"}`, '--host', 'one', '--run-id', run)).toMatchObject({ code: 3 });
+    return (await journal(run)).find(({ kind }) => kind === 'finished');
+  };
+  expect(await carry('by-link', '/srv/own/pw')).toMatchObject({ code: 'precondition_failed', reason: expect.stringContaining('/srv/own/pw is a link') as string });
+  expect(await carry('by-way', '/srv/own/way/pw')).toMatchObject({ code: 'refused_by_policy', reason: expect.stringContaining('"paths" does not allow "/root/pw"') as string });
+  expect(await sh('cat /srv/own/s.conf')).toBe('[a]\nx = 1');
+});
+
 // Reported, not prevented: docs/policy.md says what names can promise.
 test('a link that somebody else put into a folder leads out of the paths that are allowed', async () => {
   await put('operations: [file.copied, ini.set, file.owned]\npaths: [/root/from, /srv/app]\n');

@@ -218,4 +218,7 @@ test('status says how it is with the enrolment', async () => {
     files.set('/etc/tandem/pki/agent.crt', await certify(authority, read.key, 'agent', 'lab', 'h1', Date.now() - age * DAY_MS, []));
     expect(await says()).toMatch(expected);
   }
+  files.set('/etc/tandem/pki/ca.crt', (await createAuthority('lab', Date.now() - 3630 * DAY_MS)).certificatePem);
+  files.set('/etc/tandem/pki/agent.crt', await certify(authority, read.key, 'agent', 'lab', 'h1', Date.now(), []));
+  expect(await says()).toMatch(/\(warn: the site's authority ends in 19 days\)$/);
 });

@@ -79,6 +79,11 @@ test("one's own certificate: told on standard error 30 days before its end", asy
     credentials(context, site, ['operator']);
   }
   expect(told).toEqual([expect.stringMatching(/^Note: .*operator\.crt expires on [0-9-]+, in 29 days; another: tandem pki issue ann --role operator$/)]);
+  // Where the authority ends too, another certificate would end with it.
+  const ending = await createAuthority('lab', Date.now() - 3630 * DAY_MS), { certificatePem, keyPem } = await issue(ending, 'operator', 'lab', 'ann', Date.now());
+  for (const [name, pem] of [['ca.crt', ending.certificatePem], ['operator.crt', certificatePem], ['operator.key', keyPem]] as const) writeFileSync(file(name), pem);
+  credentials(context, site, ['operator']);
+  expect(told.at(-1)).toMatch(/in 19 days; the authority of the site ends with it: a new one is needed /);
 });
 
 test('the list: signed, numbered, with all that was revoked; openssl reads it', async () => {

@@ -1,10 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { worst } from '../../../agent/health/health.ts';
 import {
   bridgesItem, certificateItem, clockItem, offsetFromChrony, offsetFromNtpq, packagesItem, selinuxItem, targetsItem, unitsItem, volumeGroupsItem,
 } from '../../../agent/health/services.ts';
 import { disksItem, loadItem, memoryItem } from '../../../agent/health/system.ts';
-import { createAuthority } from '../../../coordinator/pki/certificates.ts';
+import { createAuthority, issue } from '../../../coordinator/pki/certificates.ts';
 
 const disk = (mountPoint: string, used: number, inodesUsed = 0) => ({ mountPoint, type: 'xfs', sizeBytes: 1000, freeBytes: 1000 - used, inodes: 100, freeInodes: 100 - inodesUsed });
 
@@ -54,10 +55,24 @@ test('offsets are read from both time daemons', () => {
   expect(offsetFromNtpq(peers.replace('*', ' '))).toBeUndefined();
 });
 
-test('a certificate warns 30 days ahead and is critical a week before its end', async () => {
-  const made = Date.now(), pem = Buffer.from((await createAuthority('lab', made)).certificatePem);
-  const at = (daysLeft: number): string => certificateItem(pem, made + (3650 - daysLeft) * 86_400_000).grade;
-  expect([at(100), at(29), at(6), at(-1)]).toEqual(['ok', 'warn', 'critical', 'critical']);
+const DAY_MS = 86_400_000;
+test('a certificate warns when fewer than 30 whole days are left, and is critical in its last week', async () => {
+  const made = Date.parse('2026-05-01T12:00:00Z'), authority = await createAuthority('lab', made), own = await issue(authority, 'agent', 'lab', 'h1', made);
+  const at = (daysLeft: number) => certificateItem(Buffer.from(own.certificatePem), Buffer.from(authority.certificatePem), made + (730 - daysLeft) * DAY_MS);
+  const second = 1 / 86_400;
+  expect([100, 31, 30, 30 - second, 29, 8, 7, 7 - second, 6, 0, -1].map((days) => at(days).grade)).toEqual(['ok', 'ok', 'ok', 'warn', 'warn', 'warn', 'warn', 'critical', 'critical', 'critical', 'critical']);
+  expect([at(31), at(-2)].map(({ reason, values }) => [reason, values])).toEqual([['ends in 31 days', { daysLeft: 31, authorityDaysLeft: 2951 }], ['ended 2 days ago', { daysLeft: -2, authorityDaysLeft: 2918 }]]);
+});
+
+test('the authority that ends sooner is what counts, and what is signed by it ends with it', async () => {
+  const made = Date.parse('2026-05-01T12:00:00Z'), authority = await createAuthority('lab', made), late = made + 3620 * DAY_MS; // it holds 3650 days
+  const own = await issue(authority, 'agent', 'lab', 'h1', late), ends = (pem: string): string => new X509Certificate(pem).validTo;
+  expect(ends(own.certificatePem)).toBe(ends(authority.certificatePem));
+  const at = (daysLeft: number) => certificateItem(Buffer.from(own.certificatePem), Buffer.from(authority.certificatePem), made + (3650 - daysLeft) * DAY_MS);
+  expect([30, 29, 6].map((days) => [at(days).grade, at(days).reason])).toEqual([['ok', "the site's authority ends in 30 days"], ['warn', "the site's authority ends in 29 days"], ['critical', "the site's authority ends in 6 days"]]);
+  // A certificate from before they were held to the authority's end.
+  const other = Buffer.from((await createAuthority('lab', made - 3640 * DAY_MS)).certificatePem);
+  expect(certificateItem(Buffer.from((await issue(authority, 'agent', 'lab', 'h1', made)).certificatePem), other, made)).toMatchObject({ grade: 'warn', reason: "the site's authority ends in 10 days", values: { daysLeft: 10, authorityDaysLeft: 10 } });
 });
 
 test('the host is as well as its worst part', () => {

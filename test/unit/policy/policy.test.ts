@@ -9,7 +9,7 @@ import { PolicyKeeper } from '../../../agent/policy.ts';
 import { pathGlob } from '../../../agent/parse/path-glob.ts';
 import { absolutePath, pathGlob as pathGlobArgument } from '../../../agent/operations/fields.ts';
 import { secretRef } from '../../../agent/operations/secret.ts';
-import { catalogue } from '../../../agent/operations/catalogue.ts';
+import { catalogue, type Touches } from '../../../agent/operations/catalogue.ts';
 import { policyText } from '../../../coordinator/plan-policy.ts';
 import { planSite } from '../coordinator/real-runbook.ts';
 
@@ -99,14 +99,15 @@ test('a file that was named must be there; no file at the usual place allows eve
   expect([refuses('anything', { paths: ['/'] }), item]).toEqual([undefined, { subsystem: 'policy', grade: 'ok', reason: 'there is no /etc/tandem/policy.yaml: every operation is allowed', values: { file: '/etc/tandem/policy.yaml', state: 'none' } }]);
 });
 
-test('the policy made from the real plan allows each of its steps, and needs every line it has', () => {
-  const plan = planSite(), [host] = plan.hosts, text = policyText(plan, host!.name, catalogue);
-  const steps = plan.stages.flatMap(({ hosts }) => hosts).filter((one) => one.host === host!.name).flatMap((one) => one.steps).filter(({ skip, operation }) => skip === undefined && operation !== '');
-  const refusals = (policy: string): (string | undefined)[] => {
-    const made = parsePolicy('/p', policy);
-    return steps.map((step) => { const one = catalogue.find(({ name }) => name === step.operation)!; return refusalOf(made, one.name, one.touches?.(one.args.parse(step.args)) ?? {}); });
-  };
-  expect(steps.length).toBeGreaterThan(30);
+const realPlan = planSite();
+test('the real plan has a controller and computes', () => { expect(new Set(realPlan.hosts.map(({ role }) => role))).toEqual(new Set(['controller', 'compute'])); });
+
+test.each(realPlan.hosts.map(({ name, role }) => [name, role] as const))('the policy made from the real plan for %s allows each of its steps, and needs every line it has', (name, role) => {
+  const text = policyText(realPlan, name, catalogue);
+  const steps = realPlan.stages.flatMap(({ hosts }) => hosts).filter((one) => one.host === name).flatMap((one) => one.steps).filter(({ skip, operation }) => skip === undefined && operation !== '');
+  const touched = steps.map((step): [string, Touches] => { const one = catalogue.find((entry) => entry.name === step.operation)!; return [one.name, one.touches?.(one.args.parse(step.args)) ?? {}]; });
+  const refusals = (policy: string): (string | undefined)[] => { const made = parsePolicy('/p', policy); return touched.map(([operation, touches]) => refusalOf(made, operation, touches)); };
+  expect(steps.length).toBeGreaterThan(role === 'controller' ? 100 : 30);
   expect(refusals(text).filter((one) => one !== undefined)).toEqual([]);
   const lines = text.split('\n'), entries = lines.filter((line) => line.startsWith('  - '));
   expect(entries.length).toBeGreaterThan(50);

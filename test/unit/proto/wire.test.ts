@@ -40,6 +40,14 @@ test('a mode that is none is refused', () => {
   expect(() => commandFromWire({ ...commandToWire(command), mode: 'MODE_UNSPECIFIED' })).toThrow('mode MODE_UNSPECIFIED is not one of check, apply, revert');
 });
 
+test('JSON is taken up to a depth that nothing of ours has, and refused beyond: it could not be written again', () => {
+  const nested = (levels: number): string => `${'{"a":['.repeat(levels / 2)}${']}'.repeat(levels / 2)}`;
+  const read = (argsJson: string): Command => commandFromWire({ ...commandToWire(command), argsJson });
+  expect(JSON.stringify(read(nested(100)).args)).toBe(nested(100));
+  expect(() => read(nested(102))).toThrow('JSON nested deeper than 100 levels');
+  expect(() => read(nested(200_000))).toThrow('JSON nested deeper than 100 levels');
+});
+
 test('the id depends on every part of its key', () => {
   const others = [{ run: 'r2' }, { planDigest: 'e' }, { step: 'C28' }, { host: 'h2' }, { mode: 'check' as const }, { attempt: 2 }];
   expect(new Set(others.map((other) => commandId({ ...key, ...other }))).size).toBe(others.length);
