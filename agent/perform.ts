@@ -22,8 +22,6 @@ export interface Work {
   unproven?: boolean;
   /** For revert: the state that the change's own check found. */
   revertTo: Json | undefined;
-  /** For revert, where no change stands any more: the state to which an earlier attempt brought it back. */
-  broughtBackTo?: Json | undefined;
   /** How a change that can cut the host off is confirmed. Absent: it is not asked for. */
   window?: Window;
 }
@@ -86,20 +84,16 @@ async function assertHolds({ operation, args, mode }: Work, host: Host, emit: Em
 }
 
 /** Back to the state found before the change, proven by looking again. */
-async function goBack({ operation, args, revertTo, broughtBackTo }: Work, host: Host, emit: Emit): Promise<Outcome> {
+async function goBack({ operation, args, revertTo }: Work, host: Host, emit: Emit): Promise<Outcome> {
   if (operation.revert === undefined) throw new StepError('precondition_failed', `${operation.name} cannot be undone`);
-  const to = revertTo ?? broughtBackTo;
-  if (to === undefined) throw new StepError('precondition_failed', 'no state found before a change is on record for this step');
-  // Sent again while an earlier attempt of it still ran here: nothing is left to undo, and it is proven again.
-  if (revertTo !== undefined) {
-    emit({ kind: 'reverting', code: '', reason: 'it was asked for', failure: null });
-    await operation.revert(host, args, revertTo);
-    emit({ kind: 'applied' });
-  }
+  if (revertTo === undefined) throw new StepError('precondition_failed', 'no state found before a change is on record for this step');
+  emit({ kind: 'reverting', code: '', reason: 'it was asked for', failure: null });
+  await operation.revert(host, args, revertTo);
+  emit({ kind: 'applied' });
   const now = await operation.check(host, args);
-  const same = stable(now.found) === stable(to);
-  const differences: Difference[] = same ? [] : [{ what: 'state after revert', found: stable(now.found), wanted: stable(to) }];
+  const same = stable(now.found) === stable(revertTo);
+  const differences: Difference[] = same ? [] : [{ what: 'state after revert', found: stable(now.found), wanted: stable(revertTo) }];
   emit({ kind: 'verified', satisfied: same, found: now.found, differences });
   if (!same) throw new StepError('verify_failed', `not back to the state found: ${sentence(differences)}`);
-  return { result: 'reverted', reason: revertTo === undefined ? 'it was undone by an earlier attempt' : '' };
+  return { result: 'reverted', reason: '' };
 }

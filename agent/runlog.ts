@@ -137,24 +137,16 @@ export class RunLog {
   halt(why: Error): void { this.#live.emit('halt', why); }
 
   /** The first change of this step in this run that was not undone, and the attempts since: the state found before it, for revert. */
-  changeBefore(step: string): { found: Json; attempts: number[] } | undefined { return this.#changes(step).standing; }
-
-  /** The state to which this step was brought back in this run; undefined where a change stands, or there was none. */
-  broughtBackTo(step: string): Json | undefined {
-    const { standing, undone } = this.#changes(step);
-    return standing === undefined ? undone?.found : undefined;
-  }
-
-  #changes(step: string): { standing: { found: Json; attempts: number[] } | undefined; undone: { found: Json } | undefined } {
-    let change: { found: Json; attempts: number[] } | undefined, back: { found: Json } | undefined;
+  changeBefore(step: string): { found: Json; attempts: number[] } | undefined {
+    let change: { found: Json; attempts: number[] } | undefined;
     for (const { accepted, checked, finished } of this.#ofStep.get(step) ?? []) {
       const undone = finished?.result === 'reverted';
-      if (accepted.mode === 'revert' && undone) [back, change] = [change ?? back, undefined];
+      if (accepted.mode === 'revert' && undone) change = undefined;
       if (accepted.mode !== 'apply' || undone || checked?.satisfied !== false) continue;
       if (change === undefined) change = { found: checked.found, attempts: [accepted.attempt] };
       else change.attempts.push(accepted.attempt);
     }
-    return { standing: change, undone: back };
+    return change;
   }
 
   /** Whether a command of this run began to change this step and ended without a proof (failed, unknown), and none since has proven or undone it. */

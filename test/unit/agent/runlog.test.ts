@@ -91,17 +91,3 @@ test('no room at a sync is lasting: the work is not taken up again by itself, an
   expect(() => submit('A2')).toThrow(/free space on .*, then restart the agent$/);
   expect(tries).toBe(1);
 });
-
-test('what was brought back is known by the state it was brought back to, until it is changed again', () => {
-  const accepted = (mode: 'apply' | 'revert', attempt: number): EventKind => ({ kind: 'accepted', operation: 'x', args: {}, mode, batch: 'b', timeoutS: 1, attempt, needsSecrets: false, fence: 1 });
-  const did = (id: string, mode: 'apply' | 'revert', attempt: number, ...kinds: EventKind[]): void => { for (const kind of [accepted(mode, attempt), ...kinds]) log.record(id, 'A1', kind); };
-  const intent: EventKind = { kind: 'checked', satisfied: false, found: { there: false }, differences: [], reason: '' };
-  did('one', 'apply', 1, intent, finished);
-  expect(log.broughtBackTo('A1')).toBeUndefined();
-  did('two', 'revert', 2, { ...finished, result: 'reverted' });
-  expect([log.changeBefore('A1'), log.broughtBackTo('A1')]).toEqual([undefined, { there: false }]);
-  did('three', 'revert', 3, { ...finished, result: 'reverted' }); // sent again
-  expect(log.broughtBackTo('A1')).toEqual({ there: false });
-  did('four', 'apply', 4, intent, finished);
-  expect(log.broughtBackTo('A1')).toBeUndefined();
-});
