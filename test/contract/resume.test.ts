@@ -137,12 +137,11 @@ test('an agent with another catalogue comes between two steps: what was begun is
   await restart('another catalogue');
   const { code, out } = await running;
   expect(code).toBe(3);
-  expect(effects.slice(0, 2)).toEqual(['a', 'b']);
-  expect(effects).not.toContain('c');
+  expect(effects).toEqual(['a', 'b']);
   expect(out).toMatch(/A3 skipped .*\n *this agent has another catalogue than the one with which the run took this host; install that version here, or plan again/);
   await restart('catalogue');
   expect((await site.tandem('resume', 'r1')).code).toBe(0);
-  expect(effects).toContain('c');
+  expect(effects).toEqual(['a', 'b', 'c']);
 });
 
 test('an agent of another version with another catalogue stops the resume and says how to plan again', async () => {

@@ -20,7 +20,7 @@ const HOSTS = ['one', 'two'], EFFECTS = '/var/log/tandem-lab/effects', PACKAGES 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 const seed = Number(values.seed), from = Number(values.from), to = Number(values.to);
 
-const site = await startLabSite(values.run, ...HOSTS.map((name) => `${name}=plain`)), outcomes: Outcome[] = [], began = performance.now();
+const site = await startLabSite(values.run, ...HOSTS.map((name) => `${name}=plain`)), outcomes: Outcome[] = [], commit = commitNow(), began = performance.now();
 try {
   await Promise.all(HOSTS.map((host) => site.sh(host, 'subscription-manager repos --disable=rhel-7-server-openstack-5.0-rpms --enable=rhel-7-server-openstack-6.0-rpms')));
   for (let number = from; number < to; number += 1) outcomes.push(await trial(number));
@@ -91,7 +91,7 @@ async function trial(number: number): Promise<Outcome> {
   } catch (error) {
     findings = [{ kind: 'no end', text: `the trial could not be made: ${String((error as Error).stack)}` }];
   }
-  const outcome: Outcome = { seed, number, fault: `lab: ${fault}`, commit: commitNow(), struck, ms: Math.round(performance.now() - start), findings };
+  const outcome: Outcome = { seed, number, fault: `lab: ${fault}`, commit, struck, ms: Math.round(performance.now() - start), findings };
   if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify(outcome)}\n`);
   console.log(`lab trial ${String(number)} (${fault} on ${host} after ${String(delayMs)} ms, ${String(calls.length)} calls, ${(outcome.ms / 1000).toFixed(0)} s): ${findings.length === 0 ? 'passed' : 'FAILED'}${struck ? '' : ', ended before the fault came'}`);
   for (const { kind, text } of findings) console.log(`  ${kind}: ${text}`);
