@@ -8,6 +8,7 @@ import { JournalCorrupt, JournalFull } from '../proto/journal.ts';
 import { createScrubber } from './host/scrub.ts';
 import { Confirmations } from './confirmations.ts';
 import type { Holder } from './lease.ts';
+import { Outage } from './outage.ts';
 import type { Emit } from './outcome.ts';
 import { RunLog, type Trace } from './runlog.ts';
 import { closeSuperseded, skipReason } from './skip.ts';
@@ -16,7 +17,6 @@ import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } f
 
 /** A command that cannot be taken at all; nothing is journaled for it. */
 export class Refused extends Error {}
-
 /** Run ids name folders. Throws Refused. */
 export function checkRunId(id: string): void {
   if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
@@ -24,8 +24,6 @@ export function checkRunId(id: string): void {
 
 /** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */
 const MOST_BEHIND = 400;
-/** How long a full disk is left alone before it is tried again. */
-const FULL_DISK_PAUSE_MS = 5000;
 
 const NONE: ReadonlySet<string> = new Set();
 interface Queued { log: RunLog; command: Command }
@@ -46,8 +44,8 @@ export class Dispatcher {
   /** Commands of each run that wait or are in hand, by their ids: a plan may have ten thousand. */
   readonly #held = new Map<string, Set<string>>();
   readonly confirmations = new Confirmations((id) => this.known(id));
-  /** Set when the journal could not be written: no new work from then on, until there is room again. */
-  #broken: string | undefined;
+  /** While the journal cannot be written: no new work. */
+  #outage: Outage | undefined;
 
   constructor(host: string, stateDir: string, worker: Worker, holder: Holder = { lease: () => undefined, isAnother: () => Promise.resolve(false) }) {
     this.host = host;
@@ -131,7 +129,8 @@ export class Dispatcher {
 
   /** Takes a command into its run's journal and the queue. Throws Refused, JournalFull. */
   submit(command: Command): Trace {
-    if (this.#broken !== undefined) throw new Refused(this.#broken);
+    this.goOn();
+    if (this.#outage !== undefined) throw new Refused(this.#outage.why);
     if (!STEP_ID.test(command.step)) throw new Refused(`step id ${JSON.stringify(command.step)} is not of the form ${STEP_ID.source}`);
     if (command.id !== commandId({ ...command, host: this.host })) throw new Refused(`command ${command.id} of step ${command.step} was not made for host ${this.host}`);
     const log = this.run(command.run), trace = log.commands.get(command.id);
@@ -140,10 +139,11 @@ export class Dispatcher {
       log.record(command.id, command.step, { kind: 'accepted', operation, args, mode, batch, timeoutS, attempt, needsSecrets: Object.keys(command.secrets).length > 0, fence });
       const held = this.#held.get(command.run) ?? NONE;
       if (log.openCount > held.size + 1) closeSuperseded(log, command, held);
-      this.#enqueue({ log, command });
+      this.#push({ log, command });
     } else if (trace.finished === undefined && this.#held.get(command.run)?.has(command.id) !== true) {
-      this.#enqueue({ log, command });
+      this.#push({ log, command });
     }
+    this.#start();
     const now = log.commands.get(command.id);
     if (now === undefined) throw new Error('a command that was just accepted is not in the index');
     return now;
@@ -157,11 +157,6 @@ export class Dispatcher {
     log.record('', '', { kind: 'stopped', reason, attempt: Math.max(1, highest(all.map(({ attempt }) => attempt))), fence: lease?.run === run ? lease.fence : highest(all.map(({ fence }) => fence)) });
     const skipped = this.#queue.filter((entry) => entry.log === log).length;
     return { stepInHand: this.#inHand?.log === log ? this.#inHand.command.step : '', skipped };
-  }
-
-  #enqueue(entry: Queued): void {
-    this.#push(entry);
-    this.#start();
   }
 
   #push(entry: Queued): void {
@@ -212,18 +207,24 @@ export class Dispatcher {
     this.#working = false;
   }
 
-  /**
-   * Nothing that cannot be put on record is done. Where only room is missing, what was accepted is taken up again after a while,
-   * as after a restart; a disk that fails to write, or to sync, needs a person, and a restart.
-   */
+  /** Nothing that cannot be put on record is done. */
   #halt(error: Error): void {
-    const room = error instanceof JournalFull && ['ENOSPC', 'EDQUOT'].includes(error.code), full = room && !error.lasting;
-    this.#broken = `the agent's journal cannot be written (${error.message}); ${room ? `free space on ${this.stateDir}` : `look at ${this.stateDir}`}${full ? '' : ', then restart the agent'}`;
-    console.error(this.#broken);
+    this.#outage = new Outage(error, this.stateDir, () => { this.goOn(); });
+    console.error(this.#outage.why);
     this.#queue.length = 0;
     this.#held.clear();
-    for (const log of this.#runs.values()) log.halt(new Refused(this.#broken));
-    if (full) setTimeout(() => { this.#broken = undefined; for (const log of this.#runs.values()) this.#takeUp(log); this.#start(); }, FULL_DISK_PAUSE_MS).unref();
+    for (const log of this.#runs.values()) log.halt(new Refused(this.#outage.why));
+  }
+
+  /**
+   * Where room was missing: what was accepted is taken up again, as after a restart. Whoever asks what this host holds, or has
+   * more for it, is not to be told of a disk that was emptied since, nor of an idle host because all waits for room.
+   */
+  goOn(): void {
+    if (this.#outage?.end() !== true) return;
+    this.#outage = undefined;
+    for (const log of this.#runs.values()) this.#takeUp(log);
+    this.#start();
   }
 
   async #carryOut({ log, command }: Queued): Promise<void> {

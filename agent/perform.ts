@@ -22,6 +22,8 @@ export interface Work {
   unproven?: boolean;
   /** For revert: the state that the change's own check found. */
   revertTo: Json | undefined;
+  /** For revert, where no change stands: the attempt that undid it. */
+  undoneBy?: number | undefined;
   /** How a change that can cut the host off is confirmed. Absent: it is not asked for. */
   window?: Window;
 }
@@ -84,8 +86,10 @@ async function assertHolds({ operation, args, mode }: Work, host: Host, emit: Em
 }
 
 /** Back to the state found before the change, proven by looking again. */
-async function goBack({ operation, args, revertTo }: Work, host: Host, emit: Emit): Promise<Outcome> {
+async function goBack({ operation, args, revertTo, undoneBy }: Work, host: Host, emit: Emit): Promise<Outcome> {
   if (operation.revert === undefined) throw new StepError('precondition_failed', `${operation.name} cannot be undone`);
+  // Proven then; that this step's state is still as it was found cannot be asked for: steps before it may have been undone since.
+  if (undoneBy !== undefined) return { result: 'reverted', reason: `undone already, by attempt ${String(undoneBy)} of this run` };
   if (revertTo === undefined) throw new StepError('precondition_failed', 'no state found before a change is on record for this step');
   emit({ kind: 'reverting', code: '', reason: 'it was asked for', failure: null });
   await operation.revert(host, args, revertTo);

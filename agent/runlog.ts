@@ -149,6 +149,12 @@ export class RunLog {
     return change;
   }
 
+  /** The attempt of this run that undid this step; undefined where a change stands, or none was undone. */
+  undoneBy(step: string): number | undefined {
+    if (this.changeBefore(step) !== undefined) return undefined;
+    return (this.#ofStep.get(step) ?? []).findLast(({ finished }) => finished?.result === 'reverted')?.accepted.attempt;
+  }
+
   /** Whether a command of this run began to change this step and ended without a proof (failed, unknown), and none since has proven or undone it. */
   unproven(step: string): boolean {
     let open = false;

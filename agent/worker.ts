@@ -59,7 +59,7 @@ export function workWith(find: (operation: string) => Operation | undefined, pol
     const host = openHost({ commandId: command.id, folder, laterFolders, secrets: command.secrets, scrubber, emit: telling, remainingMs: () => untilMs - monotonicMs(), earlier: ended, begunBefore: earlier !== undefined, allowPath: (path) => { allow({ paths: [path] }); }, ...(command.mode === 'revert' ? {} : { readTogether }) });
     const window: Window = { soFar: { ...trace }, confirmation, allowMs(ms) { untilMs = monotonicMs() + ms; }, endProcesses: () => endMarked(command.id) };
     try {
-      const outcome = await perform({ operation, args: parsed.data, mode: command.mode, earlier, unproven: log.unproven(command.step), revertTo: log.changeBefore(command.step)?.found, window }, host, telling);
+      const outcome = await perform({ operation, args: parsed.data, mode: command.mode, earlier, unproven: log.unproven(command.step), revertTo: log.changeBefore(command.step)?.found, undoneBy: log.undoneBy(command.step), window }, host, telling);
       await host.settle(); // a result that a loss of power takes back is none
       return outcome;
     } catch (error) {

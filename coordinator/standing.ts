@@ -34,7 +34,10 @@ export function eventsByHost(records: readonly RunRecord[]): Map<string, Event[]
 /** By `step@host`; a step that was never sent is not in it. */
 export function standingOf(records: readonly RunRecord[]): Map<string, Standing> {
   const standings = new Map<string, Standing>();
-  for (const [host, events] of eventsByHost(records)) for (const event of events) if (event.step !== '') hear(standings, stepKey(event.step, host), event);
+  for (const [host, events] of eventsByHost(records)) {
+    const modes = new Map<string, Mode>();
+    for (const event of events) if (event.step !== '') hear(standings, modes, stepKey(event.step, host), event);
+  }
   for (const record of records) {
     if (record.type !== 'resolved') continue;
     const standing = standings.get(stepKey(record.step, record.host));
@@ -43,21 +46,24 @@ export function standingOf(records: readonly RunRecord[]): Map<string, Standing>
   return standings;
 }
 
-function hear(standings: Map<string, Standing>, key: string, event: Event): void {
+/** `modes`: of the host's commands so far. */
+function hear(standings: Map<string, Standing>, modes: Map<string, Mode>, key: string, event: Event): void {
   const before = standings.get(key);
+  if (event.kind === 'accepted') modes.set(event.command, event.mode);
   if (event.kind === 'accepted' && event.mode !== 'check') {
     standings.set(key, { command: event.command, mode: event.mode, attempt: event.attempt, finished: undefined, good: false, changed: before?.changed ?? false, unknown: false, word: undefined });
     return;
   }
   if (before === undefined) return;
+  // Also of an earlier command that still ran when the last one came.
+  if (event.kind === 'checked' && !event.satisfied && modes.get(event.command) === 'apply') before.changed = true;
+  if (event.kind === 'finished' && event.result === 'reverted') before.changed = false;
   if (event.command !== before.command) { // a look, after a result that said nothing
     if (event.kind === 'finished' && event.result === 'unchanged') Object.assign(before, { good: true, unknown: false });
     if (event.kind === 'finished' && event.result === 'would_change') before.unknown = false;
     return;
   }
-  if (event.kind === 'checked' && !event.satisfied && before.mode === 'apply') before.changed = true;
   if (event.kind !== 'finished') return;
-  const { result } = event;
-  const undone = result === 'reverted', left = result === 'unknown' || result === 'interrupted';
-  Object.assign(before, { finished: event, good: before.mode === 'apply' && isGood(result, 'apply'), changed: before.changed && !undone, unknown: left && before.mode === 'apply' });
+  const { result } = event, left = result === 'unknown' || result === 'interrupted';
+  Object.assign(before, { finished: event, good: before.mode === 'apply' && isGood(result, 'apply'), unknown: left && before.mode === 'apply' });
 }

@@ -57,6 +57,7 @@ export class Witness {
    * and given to `tell`, which puts them there and lets `hear` know. Resolves with what is wrong, in words fit for a note, or undefined.
    */
   async exchange(host: string, link: Link, tell: (event: Event) => void): Promise<string | undefined> {
+    if (this.#chain(host).n === 0) return undefined; // it has told nothing of this run: there is nothing to witness
     try {
       const answer = await link.call('ExchangeHeads', { runId: this.#run, head: headToWire(signHead(this.#run, this.#store.head(), this.#own)) });
       return await this.#keep(host, headFromWire(answer['head']), link, tell);

@@ -77,6 +77,7 @@ export function attach({ gate, dispatcher }: Work, call: ServerWritableStream<Me
   gate.keep(call, 'Attach', fail).then(() => {
     if (call.cancelled) return;
     const run = String(call.request['runId']);
+    dispatcher.goOn();
     const log = dispatcher.known(run);
     if (log === undefined) throw new Denied(status.NOT_FOUND, `this host has no journal of run ${run}`);
     let last = 0;

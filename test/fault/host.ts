@@ -70,7 +70,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     let said = '';
     await new Promise<void>((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { said += text; if (said.startsWith('up\n')) resolve(); });
-      child.once('exit', () => { reject(new Error(`host ${name} did not boot: ${said}`)); });
+      child.once('exit', () => { if (dying === child) resolve(); else reject(new Error(`host ${name} did not boot: ${said}`)); });
     });
   }
   /** One life of the agent. */
@@ -126,7 +126,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     },
     heldBy: () => (JSON.parse(readFileSync(join(folder, 'state/lease.json'), 'utf8')) as { run: string }).run,
     async up() {
-      alive ??= keepUp();
+      if (alive === undefined) (alive = keepUp()).catch(() => undefined); // told by whoever waits for it
       await Promise.race([alive, (async () => { while (!listening) await wait(5); })()]);
     },
     async kill(signal) {
@@ -145,7 +145,7 @@ export async function makeHost(ground: Ground, folder: string, name: string, por
     async remove() {
       removed = true;
       await host.lose();
-      await alive;
+      await alive?.catch(() => undefined); // what went wrong is a finding of its trial
       host.point.close();
       watcher?.close();
       execFileSync('umount', [join(folder, 'state')]);

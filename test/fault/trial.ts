@@ -64,6 +64,7 @@ export async function runTrial(trial: Trial, ground: Ground, folder: string, fle
       exit = await next.ended;
       out = next.out();
     }
+    for (const place of places) await place.up(); // one that lost its power at the very end finds its torn line when it starts
     const seen = observe(run, places, calls, came);
     return trial.fault === 'agent clock back' && !jumped(seen, host.name) ? { ...seen, struck: false } : seen;
   } finally {

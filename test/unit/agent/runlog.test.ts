@@ -75,6 +75,34 @@ test('a disk that fails: nobody is told, who listens hears why, and no line is t
   expect(told).toEqual([]);
 });
 
+test('where room was missing, whoever asks what is held or brings more is answered after another try, not after the pause', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const done: string[] = [], halted: string[] = [];
+  const full = (): JournalFull => new JournalFull('journal.jsonl', Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+  let room = false;
+  const dispatcher = new Dispatcher('h1', state, ({ command: { step } }) => { if (!room) throw full(); done.push(step); return Promise.resolve({ result: 'changed', reason: '' }); });
+  const submit = (step: string, attempt: number): unknown => {
+    const key = { run: 'r2', planDigest: 'd', step, host: 'h1', mode: 'apply' as const, attempt };
+    return dispatcher.submit({ ...key, id: commandId(key), batch: String(attempt), operation: 'x', args: {}, timeoutS: 1, fence: 1, secrets: {} });
+  };
+  dispatcher.run('r2').follow(() => undefined, ({ message }) => halted.push(message));
+  const idle = async (): Promise<void> => { await vi.waitFor(() => { expect(dispatcher.busy).toBe(false); }); };
+  submit('A1', 1);
+  submit('A2', 1);
+  await idle();
+  expect([halted.length, dispatcher.pending('r2')]).toEqual([1, false]);
+  dispatcher.goOn();
+  expect(dispatcher.pending('r2'), 'it is held again while it is tried').toBe(true);
+  await idle();
+  expect([halted.length, done], 'still no room: told again').toEqual([2, []]);
+  room = true;
+  submit('A3', 2);
+  await idle();
+  expect(done, 'what waited, then what came').toEqual(['A1', 'A2', 'A3']);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(done, 'the pause that was cut short does not come as well').toHaveLength(3);
+});
+
 test('no room at a sync is lasting: the work is not taken up again by itself, and a restart is asked for', async () => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined);
   let tries = 0;
