@@ -6,10 +6,10 @@ import { Denied, type Gate, type Message } from './gate.ts';
 
 export function denial(error: unknown): { code: status; details: string } {
   if (error instanceof Denied) return { code: error.code, details: error.message };
-  if (error instanceof JournalFull) return { code: status.RESOURCE_EXHAUSTED, details: error.message };
   if (error instanceof Refused || error instanceof JournalCorrupt) return { code: status.FAILED_PRECONDITION, details: error.message };
   if (error instanceof TypeError || error instanceof SyntaxError) return { code: status.INVALID_ARGUMENT, details: error.message };
   if (error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT'].includes(String(error.code))) return { code: status.RESOURCE_EXHAUSTED, details: `${error.message}; free space there` };
+  if (error instanceof JournalFull) return { code: status.RESOURCE_EXHAUSTED, details: `${error.message}; look at that disk` };
   console.error(error);
   return { code: status.INTERNAL, details: 'the agent failed to answer; its own log says why' };
 }

@@ -97,7 +97,7 @@ test('a dry run is nothing to go on with', async () => {
   expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 2, err: expect.stringContaining('run r1, a dry run') as string });
 });
 
-test('the disk of a host is full: nothing is done that cannot be put on record, it is told, and taken up again when there is room', async () => {
+test('the disk of a host is full: nothing is done that cannot be put on record, it is told, and taken up again when its coordinator asks and there is room', async () => {
   holds.add('a');
   const running = run();
   await expect.poll(() => held.has('a')).toBe(true);
@@ -107,10 +107,14 @@ test('the disk of a host is full: nothing is done that cannot be put on record, 
   expect(code).toBe(3);
   expect(out).toMatch(/h1: the agent's journal cannot be written \(cannot append to journal.jsonl: no space left on device\); free space on /);
   expect(effects).toEqual(['a']);
+  const still = await site.tandem('resume', 'r1');
+  expect([still.code, still.out + still.err]).toEqual([3, expect.stringMatching(/cannot append to journal.jsonl: no space left on device.*; free space /)]);
+  expect(effects).toEqual(['a']);
   full.mockRestore();
-  await expect.poll(() => agent.dispatcher.known('r1')?.unfinished, { timeout: 9000 }).toBe(false);
-  expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 0 });
+  expect(await site.tandem('resume', 'r1'), 'at once, whatever pause the agent makes').toMatchObject({ code: 0 });
   expect(effects).toEqual(['a', 'b', 'c']);
+  const sent = agent.dispatcher.run('r1').stored(1).flatMap((event) => (event.kind === 'accepted' ? [event.step] : []));
+  expect(sent.sort(), 'what waited for room is not sent again beside it').toEqual(['A1', 'A2', 'A3']);
 }, 20_000);
 
 test('a link that is cut for an hour (played: the lease lapsed an hour ago): the same run goes on under its number', async () => {

@@ -101,6 +101,14 @@ test('where room was missing, whoever asks what is held or brings more is answer
   expect(done, 'what waited, then what came').toEqual(['A1', 'A2', 'A3']);
   await vi.advanceTimersByTimeAsync(20_000);
   expect(done, 'the pause that was cut short does not come as well').toHaveLength(3);
+  room = false;
+  submit('A4', 3);
+  await idle();
+  room = true;
+  expect(done).toHaveLength(3);
+  await vi.advanceTimersByTimeAsync(5000);
+  await idle();
+  expect(done, 'nobody asked: by itself, after the pause').toEqual(['A1', 'A2', 'A3', 'A4']);
 });
 
 test('no room at a sync is lasting: the work is not taken up again by itself, and a restart is asked for', async () => {
