@@ -10,17 +10,11 @@ import { Confirmations } from './confirmations.ts';
 import type { Holder } from './lease.ts';
 import { Outage } from './outage.ts';
 import type { Emit } from './outcome.ts';
+import { checkRunId, Refused } from './refused.ts';
 import { RunLog, type Trace } from './runlog.ts';
 import { closeSuperseded, skipReason } from './skip.ts';
 import { foldersOf, type Worker } from './task.ts';
 import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } from './runs.ts';
-
-/** A command that cannot be taken at all; nothing is journaled for it. */
-export class Refused extends Error {}
-/** Run ids name folders. Throws Refused. */
-export function checkRunId(id: string): void {
-  if (!RUN_ID.test(id)) throw new Refused(`run id ${JSON.stringify(id)} is not of the form ${RUN_ID.source}`);
-}
 
 /** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */
 const MOST_BEHIND = 400;
@@ -53,9 +47,7 @@ export class Dispatcher {
     this.#worker = worker;
     this.#holder = holder;
     for (const run of runIds(stateDir)) this.#reopen(run);
-    // A host that may be cut off is seen to before any other run goes on.
-    this.#queue.sort((a, b) => Number(this.#isArmed(b)) - Number(this.#isArmed(a)));
-    this.#start();
+    this.#startArmedFirst();
   }
 
   /** At a start: a run with work left is taken up, another one stays on disk until it is asked for, unread where it is marked as closed; a damaged one is told and left alone. */
@@ -176,6 +168,12 @@ export class Dispatcher {
 
   #isArmed({ log, command }: Queued): boolean { return log.commands.get(command.id)?.armed !== undefined; }
 
+  /** A host that may be cut off is seen to before any other run goes on. */
+  #startArmedFirst(): void {
+    this.#queue.sort((a, b) => Number(this.#isArmed(b)) - Number(this.#isArmed(a)));
+    this.#start();
+  }
+
   #start(): void {
     if (this.#working || this.#queue.length === 0) return;
     this.#working = true;
@@ -224,7 +222,7 @@ export class Dispatcher {
     if (this.#outage?.end() !== true) return;
     this.#outage = undefined;
     for (const log of this.#runs.values()) this.#takeUp(log);
-    this.#start();
+    this.#startArmedFirst();
   }
 
   async #carryOut({ log, command }: Queued): Promise<void> {
@@ -234,7 +232,7 @@ export class Dispatcher {
     const finish = (outcome: Omit<Extract<EventKind, { kind: 'finished' }>, 'kind' | 'durationMs'>): void => {
       emit({ kind: 'finished', ...outcome, durationMs: Math.round(performance.now() - started) });
     };
-    const skip = skipReason(log, command, this.#holder.lease(), await this.#holder.isAnother());
+    const skip = skipReason(log, command, this.#holder.lease(), await this.#holder.isAnother(log.run));
     if (skip !== undefined) { finish({ result: 'skipped', code: '', reason: skip, failure: null }); return; }
     try {
       const [folder = '', ...laterFolders] = foldersOf(command, log).map((name) => join(this.stateDir, 'runs', log.run, 'steps', name));

@@ -1,6 +1,7 @@
 import { headTrouble, signHead, type SignedHead } from '../proto/heads.ts';
 import { headFromWire, headToWire } from '../proto/wire.ts';
-import { Refused, type Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { NoJournal, Refused } from './refused.ts';
 import type { RunLog } from './runlog.ts';
 
 type Message = Record<string, unknown>;
@@ -20,7 +21,7 @@ function refusal(log: RunLog, head: SignedHead, caller: string, ca: Buffer): str
 /** Keeps the coordinator's signed head, then answers this host's own, which covers it. ExchangeHeadsRequest to ExchangeHeadsResponse. Throws Refused, JournalFull. */
 export function exchangeHeads(dispatcher: Dispatcher, own: Own, caller: string, request: Message): Message {
   const run = String(request['runId']), log = dispatcher.known(run);
-  if (log === undefined) throw new Refused(`this host has no journal of run ${run}`);
+  if (log === undefined) throw new NoJournal(run);
   const head = headFromWire(request['head']), trouble = refusal(log, head, caller, own.ca);
   if (trouble !== undefined) throw new Refused(trouble);
   log.record('', '', { kind: 'witnessed', head });

@@ -2,21 +2,21 @@ import { join } from 'node:path';
 import type { Event } from '../proto/events.ts';
 import { JournalCorrupt, readJournal } from '../proto/journal.ts';
 import type { Probe } from './host/host.ts';
-import type { Lease } from './lease.ts';
+import { hasLapsed, type Lease, type Moment } from './lease.ts';
 import { openSteps, parsed } from './runs.ts';
 
 /** Reads only: it may run beside a working agent. */
 type Look = Pick<Probe, 'list' | 'readFile' | 'stat'>;
 
 /** Why each run is still on this host, one line a run; none: the agent may be restarted. */
-export async function runsHere(stateDir: string, look: Look, nowMs: number = Date.now()): Promise<string[]> {
+export async function runsHere(stateDir: string, look: Look, at?: Moment): Promise<string[]> {
   const runs = await look.list(join(stateDir, 'runs'));
   const lines = (await Promise.all(runs.map(async (run) => await unfinished(stateDir, run, look)))).filter((line) => line !== undefined);
   const text = await look.readFile(join(stateDir, 'lease.json'));
   const lease = text === undefined ? undefined : leaseOf(text);
   if (lease === null) lines.push(`${join(stateDir, 'lease.json')} is damaged: nobody can tell whether a run holds this host`);
   // Between two stages a run has nothing on the host but its lease; a lapsed one is what a vanished coordinator left.
-  if (lease !== undefined && lease !== null && lease.run !== '' && lease.expiresMs > nowMs) lines.push(`run ${lease.run} of ${lease.owner} holds this host`);
+  if (lease !== undefined && lease !== null && lease.run !== '' && !hasLapsed(lease, at)) lines.push(`run ${lease.run} of ${lease.owner} holds this host`);
   return lines;
 }
 

@@ -74,7 +74,7 @@ async function startServing({ state, certs, listen, policy: policyFile }: ServeO
   let told: ReturnType<typeof operations> | undefined; // 120 ms of CPU, the same for every run that asks
   await revocations.current(); // who was revoked is known before anybody is let in
   const ownOperations = async (): Promise<Record<string, unknown>> => await (told ??= operations(host).catch((error: unknown) => { told = undefined; throw error; }));
-  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workUnder(policy), { lease: () => leases.current, isAnother: async () => leases.hasOther(String((await ownOperations())['catalogueDigest'])) });
+  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workUnder(policy), { lease: () => leases.current, isAnother: async (run) => leases.hasOther(run, String((await ownOperations())['catalogueDigest'])) });
   try {
     const { port } = await serve({
       dispatcher, leases, revocations, facts,

@@ -39,7 +39,7 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   const { confirmed } = operation;
   const guard = confirmed?.withinS(args) === undefined || work.window === undefined ? undefined : { operation, confirmed, args, window: work.window };
   if (guard?.window.soFar.armed !== undefined && work.earlier !== undefined) return await confirmOrGoBack({ ...guard, found: work.earlier.found }, host, emit);
-  const before = await lookAgain(work, host);
+  const before = await lookAgain(work, host, emit);
   if ('result' in before) return before;
   const found = work.earlier === undefined ? before.found : work.earlier.found;
   emit({ kind: 'checked', satisfied: before.satisfied, found, differences: before.differences, reason: before.reason ?? '' });
@@ -61,12 +61,21 @@ export async function perform(work: Work, host: Host, emit: Emit): Promise<Outco
   return { result: 'changed', reason: before.satisfied ? 'begun before an interruption, found done and proven afterwards' : '' };
 }
 
-/** The first look. After an interruption, a look that fails leaves it open on which side of the change the host is: unknown, not failed. */
-async function lookAgain({ operation, args, earlier }: Work, host: Host): Promise<Finding | Outcome> {
+/**
+ * The first look. After an interruption, a look that fails leaves it open on which side of the change the host is: unknown, not failed.
+ * Then a person is asked; what is asked about is not done where the proof says so.
+ */
+async function lookAgain({ operation, args, earlier, mode, unproven }: Work, host: Host, emit: Emit): Promise<Finding | Outcome> {
   try {
     return await operation.check(host, args);
   } catch (error) {
-    if (earlier === undefined || !(error instanceof StepError)) throw error;
+    if (!(error instanceof StepError)) throw error;
+    if (mode === 'check' && unproven === true && operation.verify !== undefined) {
+      const proof = await operation.verify(host, args).catch(() => undefined); // it cannot tell either
+      if (proof !== undefined) emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
+      if (proof?.satisfied === false) throw new StepError('verify_failed', `a look cannot tell what was done (${error.message}), and ${sentence(proof.differences)}`, error.failure);
+    }
+    if (earlier === undefined) throw error;
     return { result: 'unknown', reason: `begun before an interruption, and a look cannot tell what was done: ${error.message}`, failure: error.failure ?? null };
   }
 }

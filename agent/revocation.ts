@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { Refused } from './dispatcher.ts';
+import { Refused } from './refused.ts';
 import { replaceFile } from './enrolment/files.ts';
 import { day, NotAList, serialOf, type RevocationList } from './enrolment/revoked.ts';
 import type { HealthItem } from './health/health.ts';

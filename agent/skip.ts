@@ -12,7 +12,7 @@ export function skipReason(log: RunLog, command: Command, lease: Lease | undefin
   // A stop of 0.1.0 has no fencing number.
   if (stopped !== undefined && (stopped.fence === undefined ? command.attempt <= stopped.attempt : command.fence <= stopped.fence)) return `stopped: ${stopped.reason}`;
   if (lease !== undefined && lease.run !== '' && lease.run !== log.run && command.fence < lease.fence) return `run ${lease.run} of ${lease.owner} took this host over`;
-  if (another && lease?.run === log.run) return 'this agent has another catalogue than the one with which the run took this host; install that version here, or plan again';
+  if (another) return 'this agent has another catalogue than the one with which the run took this host; install that version here, or plan again';
   if (command.mode === 'check') return undefined;
   const failed = log.failedIn(command.batch, command.mode);
   return failed === undefined ? undefined : `${failed.step} before it ended as ${failed.result}`;

@@ -122,7 +122,7 @@ export class HostWork {
       const [look] = await this.#hosts.send(host, [{ step, command: this.#hosts.command(host, step, 'check', this.#hosts.attempt, `${stage.phase}/${stage.stage}/look`) }]);
       const told = look?.result === 'unchanged' ? 'done' : look?.result === 'would_change' ? 'not-done' : undefined;
       if (look?.code === 'verify_failed' && standing.word !== 'not-done') {
-        this.#hosts.note(host, `${step.id} is found done, and its proof fails: ${look.reason}; mend it, then tandem resume. tandem resolve ... not-done takes it as failed`);
+        this.#hosts.note(host, `${step.id} cannot be called done, its proof fails: ${look.reason}; mend it, then tandem resume. tandem resolve ... not-done takes it as failed`);
       } else if (standing.word === 'done' && told === 'not-done') {
         this.#hosts.note(host, `${step.id} is not done, whatever was said: a look finds that it would change something; tandem resume carries it out`);
       } else if ((told ?? standing.word) !== undefined) {

@@ -79,8 +79,7 @@ export class Leases {
 
   async #askOne(host: string, link: Link): Promise<void> {
     const answer = await link.call('AcquireLease', { ...this.#request, fence: this.fence(host) });
-    const lapsed = Number(answer['expiresMs']) < Date.now();
-    if (answer['granted'] !== true) throw new Locked(host, String(answer['holderRunId']), String(answer['holderOwner']), lapsed);
+    if (answer['granted'] !== true) throw new Locked(host, String(answer['holderRunId']), String(answer['holderOwner']), answer['lapsed'] === true);
     this.#fences.set(host, Number(answer['fence']));
   }
 }

@@ -35,8 +35,8 @@ export function eventsByHost(records: readonly RunRecord[]): Map<string, Event[]
 export function standingOf(records: readonly RunRecord[]): Map<string, Standing> {
   const standings = new Map<string, Standing>();
   for (const [host, events] of eventsByHost(records)) {
-    const modes = new Map<string, Mode>();
-    for (const event of events) if (event.step !== '') hear(standings, modes, stepKey(event.step, host), event);
+    const commands = new Map<string, Command>();
+    for (const event of events) if (event.step !== '') hear(standings, commands, stepKey(event.step, host), event);
   }
   for (const record of records) {
     if (record.type !== 'resolved') continue;
@@ -46,18 +46,26 @@ export function standingOf(records: readonly RunRecord[]): Map<string, Standing>
   return standings;
 }
 
-/** `modes`: of the host's commands so far. */
-function hear(standings: Map<string, Standing>, modes: Map<string, Mode>, key: string, event: Event): void {
+/** One command of a host; `changed`: whether something stood before it began to change more. */
+interface Command { mode: Mode; changed?: boolean }
+
+/** `commands`: the host's, so far. */
+function hear(standings: Map<string, Standing>, commands: Map<string, Command>, key: string, event: Event): void {
   const before = standings.get(key);
-  if (event.kind === 'accepted') modes.set(event.command, event.mode);
+  if (event.kind === 'accepted') commands.set(event.command, { mode: event.mode });
   if (event.kind === 'accepted' && event.mode !== 'check') {
     standings.set(key, { command: event.command, mode: event.mode, attempt: event.attempt, finished: undefined, good: false, changed: before?.changed ?? false, unknown: false, word: undefined });
     return;
   }
   if (before === undefined) return;
   // Also of an earlier command that still ran when the last one came.
-  if (event.kind === 'checked' && !event.satisfied && modes.get(event.command) === 'apply') before.changed = true;
-  if (event.kind === 'finished' && event.result === 'reverted') before.changed = false;
+  const command = commands.get(event.command);
+  if (event.kind === 'checked' && !event.satisfied && command?.mode === 'apply') {
+    command.changed ??= before.changed;
+    before.changed = true;
+  }
+  // A change that went back by itself, unconfirmed, went back to what it had found: that may be what an earlier attempt left.
+  if (event.kind === 'finished' && event.result === 'reverted') before.changed = command?.mode === 'apply' && (command.changed ?? before.changed);
   if (event.command !== before.command) { // a look, after a result that said nothing
     if (event.kind === 'finished' && event.result === 'unchanged') Object.assign(before, { good: true, unknown: false });
     if (event.kind === 'finished' && event.result === 'would_change') before.unknown = false;

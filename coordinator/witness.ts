@@ -57,12 +57,12 @@ export class Witness {
    * and given to `tell`, which puts them there and lets `hear` know. Resolves with what is wrong, in words fit for a note, or undefined.
    */
   async exchange(host: string, link: Link, tell: (event: Event) => void): Promise<string | undefined> {
-    if (this.#chain(host).n === 0) return undefined; // it has told nothing of this run: there is nothing to witness
     try {
       const answer = await link.call('ExchangeHeads', { runId: this.#run, head: headToWire(signHead(this.#run, this.#store.head(), this.#own)) });
       return await this.#keep(host, headFromWire(answer['head']), link, tell);
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof AgentRefused || error instanceof RangeError)) throw error;
+      if (error instanceof AgentRefused && error.code === 'NOT_FOUND' && this.#chain(host).n === 0) return undefined; // it has no line of this run, and told none
       return `the record up to here is not witnessed: ${error.message}`;
     }
   }

@@ -1,11 +1,12 @@
 import { status, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
 import { JournalCorrupt, JournalFull } from '../../proto/journal.ts';
-import { Refused } from '../dispatcher.ts';
+import { NoJournal, Refused } from '../refused.ts';
 import type { Caller } from '../roles.ts';
 import { Denied, type Gate, type Message } from './gate.ts';
 
 export function denial(error: unknown): { code: status; details: string } {
   if (error instanceof Denied) return { code: error.code, details: error.message };
+  if (error instanceof NoJournal) return { code: status.NOT_FOUND, details: error.message };
   if (error instanceof Refused || error instanceof JournalCorrupt) return { code: status.FAILED_PRECONDITION, details: error.message };
   if (error instanceof TypeError || error instanceof SyntaxError) return { code: status.INVALID_ARGUMENT, details: error.message };
   if (error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT'].includes(String(error.code))) return { code: status.RESOURCE_EXHAUSTED, details: `${error.message}; free space there` };

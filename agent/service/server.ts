@@ -3,10 +3,11 @@ import {
 } from '@grpc/grpc-js';
 import type { Json } from '../../proto/events.ts';
 import { agentService, healthService, MAX_MESSAGE_BYTES } from '../../proto/wire.ts';
-import { checkRunId, type Dispatcher } from '../dispatcher.ts';
+import type { Dispatcher } from '../dispatcher.ts';
 import { exchangeHeads } from '../heads.ts';
 import type { Health } from '../health/health.ts';
-import type { LeaseKeeper } from '../lease.ts';
+import { hasLapsed, type LeaseKeeper } from '../lease.ts';
+import { checkRunId } from '../refused.ts';
 import type { RevocationKeeper } from '../revocation.ts';
 import { repeat, unary } from './calls.ts';
 import { Denied, Gate, type Message } from './gate.ts';
@@ -55,13 +56,14 @@ function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedService
     AcquireLease: unary(gate, 'AcquireLease', async (request, { name: caller }) => {
       checkRunId(String(request['runId'])); // and no more: who asks in vain leaves nothing here
       const { granted, lease } = leases.acquire({ run: String(request['runId']), owner: String(request['owner']), ttlS: Math.min(Number(request['ttlS']) || 60, 86_400), takeOver: Boolean(request['takeOver']), fence: Number(request['fence']), caller, catalogue: String((await services.operations())['catalogueDigest']) });
-      return { granted, fence: granted ? lease.fence : 0, holderOwner: granted || (lease.caller ?? caller) === caller ? lease.owner : `${lease.owner} (certificate of ${String(lease.caller)})`, holderRunId: lease.run, expiresMs: lease.expiresMs };
+      return { granted, fence: granted ? lease.fence : 0, holderOwner: granted || (lease.caller ?? caller) === caller ? lease.owner : `${lease.owner} (certificate of ${String(lease.caller)})`, holderRunId: lease.run, expiresMs: lease.expiresMs, lapsed: !granted && hasLapsed(lease) };
     }),
     ReleaseLease: unary(gate, 'ReleaseLease', (request, { name: caller }) => {
       const run = String(request['runId']), fence = Number(request['fence']), owner = String(request['owner']);
+      const unfinished = leases.current.run === run && dispatcher.known(run)?.unfinished === true;
       // Who has no number takes the run for done: this host may know better.
-      if (fence === 0 && leases.isOf(run, owner, caller) && dispatcher.known(run)?.unfinished === true) throw new Denied(status.FAILED_PRECONDITION, `run ${run} has unfinished work on this host, and keeps it`);
-      return { released: leases.release(run, fence, owner, caller) };
+      if (fence === 0 && unfinished && leases.isOf(run, owner, caller)) throw new Denied(status.FAILED_PRECONDITION, `run ${run} has unfinished work on this host, and keeps it`);
+      return { released: leases.release(run, fence, owner, caller, unfinished) };
     }),
     PutRevocations: unary(gate, 'PutRevocations', async (request) => ({ ...await services.revocations.put(String(request['crlPem'])) })),
     GetHealth: unary(gate, 'GetHealth', async () => ({ health: healthMessage(await services.health()) })),

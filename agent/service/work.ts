@@ -3,6 +3,7 @@ import type { Event } from '../../proto/events.ts';
 import { commandFromWire, eventToWire } from '../../proto/wire.ts';
 import type { Dispatcher } from '../dispatcher.ts';
 import type { LeaseKeeper } from '../lease.ts';
+import { NoJournal } from '../refused.ts';
 import type { RunLog } from '../runlog.ts';
 import { denial } from './calls.ts';
 import { Denied, type Gate, type Message, type Stream } from './gate.ts';
@@ -70,16 +71,17 @@ export function execute({ gate, dispatcher, leases }: Work, call: ServerDuplexSt
 }
 
 /** One Attach stream: a run's stored events, then live ones until the run is idle. */
-export function attach({ gate, dispatcher }: Work, call: ServerWritableStream<Message, Message>): void {
+export function attach({ gate, dispatcher, leases }: Work, call: ServerWritableStream<Message, Message>): void {
   let unfollow = (): void => undefined;
   const fail = (error: unknown): void => { unfollow(); call.emit('error', denial(error)); };
   call.on('cancelled', () => { unfollow(); });
   gate.keep(call, 'Attach', fail).then(() => {
     if (call.cancelled) return;
     const run = String(call.request['runId']);
-    dispatcher.goOn();
+    // Its coordinator asks what it still holds; all others get what is on disk, and start nothing.
+    if (leases.current.run === run) dispatcher.goOn();
     const log = dispatcher.known(run);
-    if (log === undefined) throw new Denied(status.NOT_FOUND, `this host has no journal of run ${run}`);
+    if (log === undefined) throw new NoJournal(run);
     let last = 0;
     const endIfIdle = (): void => { if (!dispatcher.pending(run) && last >= log.lastSeq) { unfollow(); call.end(); } };
     const from = Math.max(1, Number(call.request['fromSeq']));

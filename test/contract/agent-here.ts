@@ -51,7 +51,7 @@ interface Setting { operations: Operation[]; host: string; state: string; digest
 
 async function listen(setting: Setting): Promise<AgentHere> {
   const { operations, host, state, digest, pki: { authority, stranger, certificates } } = setting;
-  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)), { lease: () => leases.current, isAnother: () => Promise.resolve(leases.hasOther(digest)) });
+  const leases = new LeaseKeeper(state), dispatcher = new Dispatcher(host, state, workWith((name) => operations.find((entry) => entry.name === name)), { lease: () => leases.current, isAnother: (run) => Promise.resolve(leases.hasOther(run, digest)) });
   const { ca, certificate, key } = buffers(authority, certificates.agent);
   const server = await serve({
     dispatcher, leases, revocations: new RevocationKeeper(join(state, 'ca.crl'), ca, certificate),

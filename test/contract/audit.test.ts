@@ -112,6 +112,15 @@ test('a host whose journal is not what it told is noted, and its signed head kep
   expect(store.read('r1')?.records.at(-1)).toMatchObject({ type: 'witness', host: 'h1' });
 });
 
+test('a host that told nothing is asked all the same: it may have been told to stop; one that has no line of the run is nothing to note', async () => {
+  const records: RunRecord[] = [], writer: RunWriter = { append: (record) => records.push(record), head: () => ({ n: 1, hash: GENESIS }), close: () => undefined };
+  const asked = async (): Promise<string | undefined> => { const witness = new Witness('r1', agent.identity('operator'), writer); return await witness.exchange('h1', agent.link(), (event) => { writer.append({ type: 'event', host: 'h1', event }); witness.hear('h1', event); }); };
+  expect([await asked(), records]).toEqual([undefined, []]);
+  agent.dispatcher.run('r1').record('', '', { kind: 'stopped', reason: 'asked for', attempt: 1, fence: 1 });
+  expect(await asked()).toBeUndefined();
+  expect(records.map((record) => (record.type === 'event' ? record.event.kind : record.type))).toEqual(['stopped', 'witnessed', 'witness']);
+});
+
 test('what came behind the last exchange is unproven, until fetch makes it good; while a run goes on, that run exchanges', async () => {
   await run();
   agent.dispatcher.stop('r1', 'asked for by another');

@@ -1,6 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import type { Lease } from '../../agent/lease.ts';
+import type { Event } from '../../proto/events.ts';
 import { JournalFull } from '../../proto/journal.ts';
 import { agent, begunElsewhere, effects, fails, held, holds, restart, results, run, site, STEPS } from './three-lines.ts';
 
@@ -122,8 +124,8 @@ test('a link that is cut for an hour (played: the lease lapsed an hour ago): the
   const running = run();
   await expect.poll(() => held.has('a')).toBe(true);
   await agent.close();
-  const path = join(agent.state, 'lease.json'), lease = JSON.parse(readFileSync(path, 'utf8')) as { expiresMs: number };
-  writeFileSync(path, JSON.stringify({ ...lease, expiresMs: Date.now() - 3_600_000 }));
+  const path = join(agent.state, 'lease.json'), lease = JSON.parse(readFileSync(path, 'utf8')) as Lease;
+  writeFileSync(path, JSON.stringify({ ...lease, expiresMs: lease.expiresMs - 3_600_000, untilMonotonicMs: lease.untilMonotonicMs! - 3_600_000 }));
   holds.clear();
   await restart();
   expect((await running).code).toBe(0);
@@ -147,6 +149,54 @@ test('an agent with another catalogue comes between two steps: what was begun is
   expect((await site.tandem('resume', 'r1')).code).toBe(0);
   expect(effects).toEqual(['a', 'b', 'c']);
 });
+
+test('a run that gave the host back with work waiting there: an agent with another catalogue leaves it, the former one goes on', async () => {
+  holds.add('a');
+  const running = run();
+  await expect.poll(() => agent.dispatcher.known('r1')?.openCount).toBe(3);
+  await expect.poll(() => held.has('a')).toBe(true);
+  const full = vi.spyOn(agent.dispatcher.run('r1'), 'record').mockImplementation(() => { throw new JournalFull('journal.jsonl', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })); });
+  held.get('a')?.();
+  expect((await running).code).toBe(3);
+  full.mockRestore();
+  expect(JSON.parse(readFileSync(join(agent.state, 'lease.json'), 'utf8'))).toMatchObject({ run: '' });
+  holds.clear();
+  await restart('another catalogue');
+  await expect.poll(() => agent.dispatcher.known('r1')?.unfinished).toBe(false);
+  expect(effects).toEqual(['a']);
+  expect((await site.tandem('resume', 'r1')).err).toContain('another catalogue than this plan was made with');
+  await restart('catalogue');
+  expect((await site.tandem('resume', 'r1')).code).toBe(0);
+  expect(effects).toEqual(['a', 'b', 'c']);
+});
+
+test('who only reads gets all lines that are on disk, however full it is, and starts nothing', async () => {
+  holds.add('a');
+  const running = run();
+  await expect.poll(() => held.has('a')).toBe(true);
+  const log = agent.dispatcher.run('r1'), full = vi.spyOn(log, 'record').mockImplementation(() => { throw new JournalFull('journal.jsonl', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })); });
+  held.get('a')?.();
+  expect((await running).code).toBe(3);
+  const heard: Event[] = [];
+  await agent.link().attach('r1', 1, (event) => heard.push(event));
+  expect(heard).toHaveLength(log.lastSeq);
+  expect([agent.dispatcher.pending('r1'), effects]).toEqual([false, ['a']]);
+  full.mockRestore();
+});
+
+test('a host is away for longer than is waited for: exit code 5, and the run goes on when it is there again', async () => {
+  holds.add('b');
+  const running = run('--patience', '1');
+  await expect.poll(() => held.has('b')).toBe(true);
+  await agent.close();
+  const { code, out } = await running;
+  expect([code, out]).toEqual([5, expect.stringMatching(/h1 cannot be reached/)]);
+  holds.clear();
+  await restart();
+  expect((await site.tandem('resume', 'r1')).code).toBe(0);
+  expect(effects.sort()).toEqual(['a', 'b', 'c']);
+  expect(await results()).toEqual(['A1 changed', 'A2 changed', 'A3 changed']);
+}, 60_000);
 
 test('an agent of another version with another catalogue stops the resume and says how to plan again', async () => {
   fails.add('b');

@@ -25,7 +25,7 @@ const lineAdded: Operation = operation({
     if (fails.has(text)) throw new StepError('command_failed', 'it broke');
     effects.push(text);
   },
-  verify: (_probe, { text }) => Promise.resolve(finding({}, unsteady.has(text) ? [{ what: text, found: 'unsteady', wanted: 'steady' }] : effects.includes(text) ? [] : [{ what: 'line', found: 'absent', wanted: text }])),
+  verify: (_probe, { text }) => blind.has(`proof of ${text}`) ? Promise.reject(new StepError('command_failed', 'no proof')) : Promise.resolve(finding({}, unsteady.has(text) ? [{ what: text, found: 'unsteady', wanted: 'steady' }] : effects.includes(text) ? [] : [{ what: 'line', found: 'absent', wanted: text }])),
 });
 export const STEPS = [{ id: 'A1', args: { text: 'a' } }, { id: 'A2', args: { text: 'b' } }, { id: 'A3', args: { text: 'c' } }] as const;
 export const run = async (...more: string[]): ReturnType<SiteHere['tandem']> => await site.tandem('run', '--plan', join(site.folder, 'plan.json'), '--run-id', 'r1', ...more);

@@ -39,12 +39,34 @@ describe('a result that nobody can tell', () => {
     expect(await results()).toEqual(['A1 changed', 'A2 changed', 'A3 changed']); // by the attempt that was interrupted
   });
 
-  test('a person says that it is done: it is left alone, and the word stands in the report', async () => {
+  test('a person says that it is done: where its proof holds it is left alone, and the word stands in the report', async () => {
+    effects.push('b'); // it had been done
     const { code, out } = await resolve('done');
     expect(code).toBe(0);
-    expect(effects).toEqual(['a', 'c']);
+    expect(effects).toEqual(['a', 'b', 'c']);
+    expect(verifiedOf('A2')).toEqual([false, true]); // before it was asked, and when it was answered
     expect(out).toMatch(/A2 +UNKNOWN .*\n.*\n? *taken as done, said ann \(certificate of ops\): I looked/);
     expect((await site.tandem('resume', 'r1')).out).toContain('is done');
+  });
+
+  test('a person says that it is done, no look can tell, and its proof says it is not: the word is not taken', async () => {
+    const { code, out } = await resolve('done');
+    expect(code).toBe(8);
+    expect(out).toContain('A2 cannot be called done, its proof fails: a look cannot tell what was done (cannot look), and line is absent, wanted b; mend it, then tandem resume');
+    expect([effects, verifiedOf('A2')]).toEqual([['a'], [false, false]]);
+  });
+
+  test('neither a look nor the proof can tell: the word stands alone', async () => {
+    blind.add('proof of b');
+    const before = verifiedOf('A2');
+    expect((await resolve('done')).code).toBe(0);
+    expect([effects, verifiedOf('A2')]).toEqual([['a', 'c'], before]);
+  });
+
+  test('a person says that it is not done, and no look can tell: it is tried, and fails at that', async () => {
+    const { code, out } = await resolve('not-done');
+    expect([code, effects]).toEqual([3, ['a']]);
+    expect(out).toContain('cannot look');
   });
 
   test('a person says that it is not done: it is carried out', async () => {
@@ -59,13 +81,13 @@ describe('a result that nobody can tell', () => {
     unsteady.add('b');
     for (const { code, out } of [await site.tandem('resume', 'r1'), await resolve('done')]) {
       expect(code).toBe(8);
-      expect(out).toContain('A2 is found done, and its proof fails: done, and yet not so: b is unsteady, wanted steady; mend it, then tandem resume');
+      expect(out).toContain('A2 cannot be called done, its proof fails: done, and yet not so: b is unsteady, wanted steady; mend it, then tandem resume');
     }
     expect(effects).toEqual(['a', 'b']);
     unsteady.clear();
     expect((await site.tandem('resume', 'r1')).code).toBe(0);
     expect(effects).toEqual(['a', 'b', 'c']);
-    expect(verifiedOf('A2')).toEqual([false, false, true]);
+    expect(verifiedOf('A2')).toEqual([false, false, false, true]);
   });
 
   test('said not done of what is done and not proven, it has failed', async () => {

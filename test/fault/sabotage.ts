@@ -26,7 +26,7 @@ export const SABOTAGES: Sabotage[] = [
   {
     name: 'no lock',
     changes: [
-      { file: 'agent/lease.ts', line: "const granted = fence === 0 ? held.run === '' || own || (takeOver && held.expiresMs <= nowMs) : own && fence === held.fence;", by: 'const granted = own || !own || takeOver;' },
+      { file: 'agent/lease.ts', line: "const granted = fence === 0 ? held.run === '' || own || (takeOver && hasLapsed(held, at)) : own && fence === held.fence;", by: 'const granted = own || !own || takeOver;' },
       { file: 'agent/lease.ts', line: 'if (heldBy === run && fence === kept) return undefined;', by: 'return undefined;' },
     ],
     kinds: ['two coordinators'], finds: ['double effect'],

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openProbe } from '../../../agent/host/probe.ts';
 import { runsHere } from '../../../agent/idle.ts';
-import { LeaseKeeper } from '../../../agent/lease.ts';
+import { LeaseKeeper, type Moment } from '../../../agent/lease.ts';
 import { RunLog } from '../../../agent/runlog.ts';
 
 let state: string;
 beforeEach(() => { state = mkdtempSync(join(tmpdir(), 'tandem-idle-')); });
 afterEach(() => { rmSync(state, { recursive: true }); });
 
-const look = async (nowMs?: number): Promise<string[]> => await runsHere(state, openProbe(), nowMs);
+const at = (ms: number): Moment => ({ ms, boot: 'one', monotonicMs: ms });
+const look = async (nowMs?: number): Promise<string[]> => await runsHere(state, openProbe(), nowMs === undefined ? undefined : at(nowMs));
 function begin(run: string): RunLog {
   const log = new RunLog(state, run);
   log.record('c1', 'S1', { kind: 'accepted', operation: 'host.asserted', args: {}, mode: 'apply', batch: 'b', timeoutS: 1, attempt: 1, needsSecrets: false, fence: 1 });
@@ -32,7 +33,7 @@ test('a run is here from the first accepted command to the last result', async (
 
 test('between stages the lease keeps the host, until it lapses or is given back', async () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire({ run: 'r1', owner: 'ann', ttlS: 60, takeOver: false, fence: 0 }, 1000);
+  leases.acquire({ run: 'r1', owner: 'ann', ttlS: 60, takeOver: false, fence: 0 }, at(1000));
   expect(await look(2000)).toEqual(['run r1 of ann holds this host']);
   expect(await look(61_001)).toEqual([]);
   leases.release('r1', 1);

@@ -2,26 +2,28 @@ import { linkSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LeaseKeeper, type Wish } from '../../../agent/lease.ts';
+import { hasLapsed, LeaseKeeper, type Moment, type Wish } from '../../../agent/lease.ts';
 
 const wish = (run: string, owner: string, takeOver: boolean, fence = 0): Wish => ({ run, owner, ttlS: 60, takeOver, fence });
+/** This long after the epoch and after the host's start. */
+const at = (ms: number, boot: string = 'one', set: number = 0): Moment => ({ ms: ms + set, boot, monotonicMs: ms });
 let state: string;
 beforeEach(() => { state = mkdtempSync(join(tmpdir(), 'lease-')); });
 afterEach(() => { rmSync(state, { recursive: true }); });
 
 test('one run holds the host; the holder renews with the same number', () => {
   const leases = new LeaseKeeper(state);
-  expect(leases.acquire(wish('r1', 'ann', false), 0)).toMatchObject({ granted: true, lease: { fence: 1 } });
-  expect(leases.acquire(wish('r2', 'bob', false), 1000)).toMatchObject({ granted: false, lease: { owner: 'ann', run: 'r1' } });
-  expect(leases.acquire(wish('r1', 'ann', false, 1), 30_000)).toMatchObject({ granted: true, lease: { fence: 1, expiresMs: 90_000 } });
+  expect(leases.acquire(wish('r1', 'ann', false), at(0))).toMatchObject({ granted: true, lease: { fence: 1 } });
+  expect(leases.acquire(wish('r2', 'bob', false), at(1000))).toMatchObject({ granted: false, lease: { owner: 'ann', run: 'r1' } });
+  expect(leases.acquire(wish('r1', 'ann', false, 1), at(30_000))).toMatchObject({ granted: true, lease: { fence: 1, expiresMs: 90_000 } });
 });
 
 test('a lapsed lease is taken over only when asked to, with a higher number, and the old one is refused', () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire(wish('r1', 'ann', false), 0);
-  expect(leases.acquire(wish('r2', 'bob', false), 61_000).granted).toBe(false);
-  expect(leases.acquire(wish('r2', 'bob', true), 59_000).granted).toBe(false);
-  expect(leases.acquire(wish('r2', 'bob', true), 61_000)).toMatchObject({ granted: true, lease: { fence: 2 } });
+  leases.acquire(wish('r1', 'ann', false), at(0));
+  expect(leases.acquire(wish('r2', 'bob', false), at(61_000)).granted).toBe(false);
+  expect(leases.acquire(wish('r2', 'bob', true), at(59_000)).granted).toBe(false);
+  expect(leases.acquire(wish('r2', 'bob', true), at(61_000))).toMatchObject({ granted: true, lease: { fence: 2 } });
   expect(leases.refusal('r1', 1)).toContain('held by run r2 of bob');
   expect(leases.refusal('r2', 1)).toContain('fencing number 1 is not the one kept (2)');
   expect(leases.refusal('r2', 2)).toBeUndefined();
@@ -38,19 +40,19 @@ test('the number never falls, also across a release and a restart', () => {
 
 test('a coordinator that goes on with its run fences out an earlier one that is left over', () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire(wish('r1', 'ann', false), 0);
-  expect(leases.acquire(wish('r1', 'ann', false), 1000)).toMatchObject({ granted: true, lease: { fence: 2 } });
+  leases.acquire(wish('r1', 'ann', false), at(0));
+  expect(leases.acquire(wish('r1', 'ann', false), at(1000))).toMatchObject({ granted: true, lease: { fence: 2 } });
   expect(leases.refusal('r1', 1)).toContain('fencing number 1 is not the one kept (2)');
-  expect(leases.acquire(wish('r1', 'ann', false, 1), 2000).granted).toBe(false);
-  expect(leases.acquire(wish('r1', 'ann', false, 2), 2000)).toMatchObject({ granted: true, lease: { fence: 2 } });
+  expect(leases.acquire(wish('r1', 'ann', false, 1), at(2000)).granted).toBe(false);
+  expect(leases.acquire(wish('r1', 'ann', false, 2), at(2000))).toMatchObject({ granted: true, lease: { fence: 2 } });
 });
 
 test('the same run under another owner is another coordinator: while the lease holds it is not taken, lapsed only when asked to', () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire(wish('r1', 'ann', false), 0);
-  expect(leases.acquire(wish('r1', 'bob', true), 1000).granted).toBe(false);
-  expect(leases.acquire(wish('r1', 'bob', false), 61_000).granted).toBe(false);
-  expect(leases.acquire(wish('r1', 'bob', true), 61_000)).toMatchObject({ granted: true, lease: { fence: 2 } });
+  leases.acquire(wish('r1', 'ann', false), at(0));
+  expect(leases.acquire(wish('r1', 'bob', true), at(1000)).granted).toBe(false);
+  expect(leases.acquire(wish('r1', 'bob', false), at(61_000)).granted).toBe(false);
+  expect(leases.acquire(wish('r1', 'bob', true), at(61_000))).toMatchObject({ granted: true, lease: { fence: 2 } });
 });
 
 test('a lease is given back, and renewed, where not one byte more can be written: what is replaced lies there already', () => {
@@ -95,19 +97,48 @@ test('a lease of a run that is done is given back by its owner without the numbe
 
 test('the same run and owner under another certificate is somebody else: a copied folder takes no lease that lives', () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire({ ...wish('r1', 'ann', false), caller: 'ops' }, 0);
-  expect(leases.acquire({ ...wish('r1', 'ann', false), caller: 'copy' }, 1000)).toMatchObject({ granted: false, lease: { caller: 'ops' } });
+  leases.acquire({ ...wish('r1', 'ann', false), caller: 'ops' }, at(0));
+  expect(leases.acquire({ ...wish('r1', 'ann', false), caller: 'copy' }, at(1000))).toMatchObject({ granted: false, lease: { caller: 'ops' } });
   expect(leases.release('r1', 0, 'ann', 'copy')).toBe(false);
-  expect(leases.acquire({ ...wish('r1', 'ann', true), caller: 'copy' }, 61_000)).toMatchObject({ granted: true, lease: { fence: 2, caller: 'copy' } });
+  expect(leases.acquire({ ...wish('r1', 'ann', true), caller: 'copy' }, at(61_000))).toMatchObject({ granted: true, lease: { fence: 2, caller: 'copy' } });
 });
 
 test('it keeps the catalogue with which it was granted, also when it is renewed by an agent with another', () => {
   const leases = new LeaseKeeper(state);
-  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'one' }, 0);
-  leases.acquire({ ...wish('r1', 'ann', false, 1), catalogue: 'two' }, 1000);
-  expect([leases.hasOther('one'), leases.hasOther('two')]).toEqual([false, true]);
-  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'two' }, 2000);
-  expect([leases.hasOther('one'), leases.hasOther('two')]).toEqual([true, false]);
+  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'one' }, at(0));
+  leases.acquire({ ...wish('r1', 'ann', false, 1), catalogue: 'two' }, at(1000));
+  expect([leases.hasOther('r1', 'one'), leases.hasOther('r1', 'two'), leases.hasOther('r2', 'two')]).toEqual([false, true, false]);
+  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'two' }, at(2000));
+  expect([leases.hasOther('r1', 'one'), leases.hasOther('r1', 'two')]).toEqual([true, false]);
   leases.release('r1', 2);
-  expect(leases.hasOther('one')).toBe(false);
+  expect(leases.hasOther('r1', 'one')).toBe(false);
+});
+
+test('a run that gives the host back with work unfinished keeps its catalogue there, also across others, until it comes again', () => {
+  const leases = new LeaseKeeper(state);
+  leases.acquire({ ...wish('r1', 'ann', false), catalogue: 'one' });
+  leases.release('r1', 1, '', '', true);
+  leases.acquire({ ...wish('r2', 'bob', false), catalogue: 'two' });
+  leases.release('r2', 2);
+  const again = new LeaseKeeper(state);
+  expect([again.hasOther('r1', 'one'), again.hasOther('r1', 'two'), again.hasOther('r2', 'one')]).toEqual([false, true, false]);
+  again.acquire({ ...wish('r1', 'ann', false), catalogue: 'two' });
+  again.release('r1', 3);
+  expect([again.hasOther('r1', 'one'), again.current.left]).toEqual([false, []]);
+});
+
+test('so does one that is taken over; and however many they are, a lease keeps its size on disk', () => {
+  const leases = new LeaseKeeper(state), catalogue = 'c'.repeat(64);
+  for (let n = 0; n < 40; n += 1) leases.acquire({ ...wish(`r${String(n)}-${'x'.repeat(50)}`, 'ann', true), catalogue }, at(n * 61_000));
+  expect(leases.hasOther(`r38-${'x'.repeat(50)}`, 'other')).toBe(true);
+  expect(statSync(join(state, 'lease.json')).size).toBe(4096);
+});
+
+test('a clock that is set back holds no lapsed lease, and one set forth takes none, as long as the host lives; then the time of day counts', () => {
+  const leases = new LeaseKeeper(state), hour = 3_600_000;
+  leases.acquire(wish('r1', 'ann', false), at(0));
+  expect([hasLapsed(leases.current, at(59_000, 'one', hour)), hasLapsed(leases.current, at(61_000, 'one', -hour))]).toEqual([false, true]);
+  expect([hasLapsed(leases.current, at(59_000, 'two')), hasLapsed(leases.current, at(61_000, 'two'))]).toEqual([false, true]);
+  expect(leases.acquire(wish('r2', 'bob', true), at(59_000, 'one', hour)).granted).toBe(false);
+  expect(leases.acquire(wish('r2', 'bob', true), at(61_000, 'one', -hour)).granted).toBe(true);
 });

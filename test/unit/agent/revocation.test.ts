@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { serialOf } from '../../../agent/enrolment/revoked.ts';
-import { Refused } from '../../../agent/dispatcher.ts';
+import { Refused } from '../../../agent/refused.ts';
 import { RevocationKeeper } from '../../../agent/revocation.ts';
 import { createAuthority, issue, type KeyPair } from '../../../coordinator/pki/certificates.ts';
 import { createList } from '../../../coordinator/pki/revocation-list.ts';

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Dispatcher, Refused } from '../../../agent/dispatcher.ts';
+import { Dispatcher } from '../../../agent/dispatcher.ts';
+import { Refused } from '../../../agent/refused.ts';
 import type { Worker } from '../../../agent/task.ts';
 import { openProbe } from '../../../agent/host/probe.ts';
 import { runsHere } from '../../../agent/idle.ts';

@@ -9,7 +9,7 @@ import { workWith } from '../../../agent/worker.ts';
 import { standingOf } from '../../../coordinator/standing.ts';
 import type { RunRecord } from '../../../coordinator/store/runstore.ts';
 import { commandId } from '../../../proto/command.ts';
-import type { Mode } from '../../../proto/events.ts';
+import type { Event, Mode } from '../../../proto/events.ts';
 
 /** An attempt that comes while an earlier one of the same step still waits or works, as after a disk that was full (seed 1, trials 3479 and 6177). */
 let state: string, dispatcher: Dispatcher, value: number, acts: string[];
@@ -76,4 +76,14 @@ test('what an earlier attempt changed after a later one had come is known as cha
   await idle();
   expect([value, acts]).toEqual([1, ['set 7', 'back']]);
   expect(standings().get('A1@h1')).toMatchObject({ attempt: 4, changed: false });
+});
+
+test('a change that went back by itself, to what an earlier attempt had left, still has a way back to what was there first', () => {
+  const line = (seq: number, command: string, more: object): RunRecord => ({ type: 'event', host: 'h1', event: { seq, timeMs: seq, run: 'r1', command, step: 'A1', ...more } as Event });
+  const attempt = (n: number, result: string): RunRecord[] => [
+    line(3 * n, `c${String(n)}`, { kind: 'accepted', mode: 'apply', attempt: n }), line(3 * n + 1, `c${String(n)}`, { kind: 'checked', satisfied: false }), line(3 * n + 2, `c${String(n)}`, { kind: 'finished', result }),
+  ];
+  expect(standingOf(attempt(1, 'reverted')).get('A1@h1')).toMatchObject({ changed: false });
+  expect(standingOf([...attempt(1, 'failed'), ...attempt(2, 'reverted')]).get('A1@h1')).toMatchObject({ changed: true });
+  expect(standingOf([...attempt(1, 'reverted'), ...attempt(2, 'reverted')]).get('A1@h1')).toMatchObject({ changed: false });
 });
