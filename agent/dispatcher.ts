@@ -180,8 +180,9 @@ export class Dispatcher {
     this.#work().catch((error: unknown) => { console.error('the worker fell over:', error); process.exit(1); });
   }
 
-  /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them. */
+  /** After a restart: what was accepted and has no result goes on, in order; a command that needs secrets waits for them, and all of a damaged journal for its coordinator. */
   #takeUp(log: RunLog): void {
+    if (log.damaged) return;
     for (const [id, { accepted, finished, armed }] of log.commands) {
       if (finished !== undefined) continue;
       if (accepted.needsSecrets && armed === undefined) break;

@@ -3,7 +3,7 @@ import type { Event } from '../proto/events.ts';
 import { JournalCorrupt, readJournal } from '../proto/journal.ts';
 import type { Probe } from './host/host.ts';
 import { hasLapsed, type Lease, type Moment } from './lease.ts';
-import { openSteps, parsed } from './runs.ts';
+import { DAMAGED, openSteps, parsed } from './runs.ts';
 
 /** Reads only: it may run beside a working agent. */
 type Look = Pick<Probe, 'list' | 'readFile' | 'stat'>;
@@ -32,7 +32,11 @@ async function unfinished(stateDir: string, run: string, look: Look): Promise<st
   const marker = await look.readFile(join(stateDir, 'runs', run, 'closed.json'));
   if (marker !== undefined && parsed(marker)?.sizeBytes === journal.sizeBytes) return undefined;
   let open: string[];
-  try { open = openSteps(readJournal<Event>(path).records); } catch (error) {
+  try {
+    const { records, damaged } = readJournal<Event>(path);
+    if (damaged) return `run ${run}: ${DAMAGED}`;
+    open = openSteps(records);
+  } catch (error) {
     if (!(error instanceof JournalCorrupt)) throw error;
     return `run ${run}: ${error.message}`; // the agent leaves it alone; a person must look, or move it away
   }

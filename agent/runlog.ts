@@ -78,6 +78,8 @@ export class RunLog {
 
   /** Whether a command was accepted and has no result. */
   get unfinished(): boolean { return this.#open.size > 0; }
+  /** Whole lines at the journal's end do not hold: its coordinator must compare what it was told before anything goes on. */
+  get damaged(): boolean { return this.#journal.damaged; }
   get openCount(): number { return this.#open.size; }
   /** Accepted, and without a result. */
   open(): [id: string, trace: Trace][] { return [...this.#open].flatMap((id) => { const trace = this.commands.get(id); return trace === undefined ? [] : [[id, trace] as [string, Trace]]; }); }

@@ -57,14 +57,17 @@ export function listRuns(stateDir: string, inMemory: ReadonlyMap<string, RunLog>
 
 function fromJournal(stateDir: string, runId: string, sizeBytes: number): RunInfo {
   try {
-    const { records } = readJournal<Event>(RunLog.path(stateDir, runId));
+    const { records, damaged } = readJournal<Event>(RunLog.path(stateDir, runId));
     const open = openSteps(records);
-    return { runId, beganMs: records[0]?.timeMs ?? 0, lastMs: records.at(-1)?.timeMs ?? 0, lastSeq: records.length, sizeBytes, unfinished: open.length > 0, trouble: '' };
+    return { runId, beganMs: records[0]?.timeMs ?? 0, lastMs: records.at(-1)?.timeMs ?? 0, lastSeq: records.length, sizeBytes, unfinished: open.length > 0, trouble: damaged ? DAMAGED : '' };
   } catch (error) {
     if (!(error instanceof JournalCorrupt)) throw error;
     return { runId, beganMs: 0, lastMs: 0, lastSeq: 0, sizeBytes, unfinished: false, trouble: error.message };
   }
 }
+
+/** Of a journal with a corrupted tail. */
+export const DAMAGED = 'whole lines at the end of its journal do not hold; tandem resume, where the run was begun, goes on with it or says what is lost';
 
 /** Steps that were accepted and have no result, in order. */
 export function openSteps(events: readonly Event[]): string[] {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { canonical } from './canonical.ts';
 
 /** One line at rest: number, the hash of the line before, the record, the hash of this line up to that point. */
 export interface Line<T> { n: number; prev: string; at: T }
 
-/** Thrown where a journal cannot be trusted: a bad line that is not the torn last one. */
+/** Thrown where a journal cannot be trusted: a bad line, and good ones after it. */
 export class JournalCorrupt extends Error {
   constructor(path: string, line: number, why: string) {
     super(`${path}:${line}: ${why}; the journal is kept as it is and nothing new is started from it`);
@@ -56,8 +56,22 @@ function noteBlock(blocks: Block[], n: number, at: number): void {
   if (last === undefined || n - last.n >= BLOCK || at - last.at >= BLOCK_BYTES) blocks.push({ n, at });
 }
 
-/** Reads a journal without opening it for writing. A torn last line is left out and counted, never an error. */
-export function readJournal<T>(path: string): { records: T[]; head: string; goodBytes: number; tornBytes: number; blocks: Block[] } {
+/** Whether a line that holds begins at one of the lines from here on. */
+function anyHolds(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(10, at);
+    if (end < 0) return false;
+    if (openLine(bytes.subarray(at, end)) !== undefined) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+/**
+ * Reads a journal without opening it for writing. A torn last line is left out and counted, never an error; so are whole lines at the end that
+ * do not hold (`damaged`), unless `strict`. Throws JournalCorrupt.
+ */
+export function readJournal<T>(path: string, strict: boolean = false): { records: T[]; head: string; goodBytes: number; tornBytes: number; damaged: boolean; blocks: Block[] } {
   const bytes = readFileSync(path);
   const records: T[] = [], blocks: Block[] = [];
   let head = GENESIS, at = 0;
@@ -65,7 +79,7 @@ export function readJournal<T>(path: string): { records: T[]; head: string; good
     const end = bytes.indexOf(10, at);
     const line = end < 0 ? undefined : openLine<T>(bytes.subarray(at, end));
     if (line === undefined) {
-      if (end >= 0 && end + 1 < bytes.length) throw new JournalCorrupt(path, records.length + 1, 'the line does not match its own hash');
+      if (end >= 0 && (strict || anyHolds(bytes.subarray(end + 1)))) throw new JournalCorrupt(path, records.length + 1, 'the line does not match its own hash');
       break;
     }
     if (line.prev !== head || line.n !== records.length + 1) throw new JournalCorrupt(path, records.length + 1, 'the line does not follow the one before');
@@ -74,17 +88,19 @@ export function readJournal<T>(path: string): { records: T[]; head: string; good
     head = line.hash;
     at = end + 1;
   }
-  return { records, head, goodBytes: at, tornBytes: bytes.length - at, blocks };
+  return { records, head, goodBytes: at, tornBytes: bytes.length - at, damaged: bytes.indexOf(10, at) >= 0, blocks };
 }
 
 /**
  * Append-only lines of JSON, one writer. `append` returns after the line is written and, with `sync`,
- * after fdatasync: before a change is made, and before a result is sent. A torn tail is cut off at opening.
+ * after fdatasync: before a change is made, and before a result is sent. A torn tail is cut off at opening; whole lines that do not hold
+ * are cut off only before the next line is written, and kept beside it: they may have been told to somebody.
  */
 export class Journal<T> {
   readonly path: string;
   readonly replayed: T[];
   readonly tornBytes: number;
+  #damaged: boolean;
   #fd: number;
   #n: number;
   #head: string;
@@ -93,19 +109,21 @@ export class Journal<T> {
   #unsafe: JournalFull | undefined;
   readonly #blocks: Block[];
 
-  constructor(path: string) {
+  /** `strict`: whole lines that do not hold are an error also at the end. Throws JournalCorrupt. */
+  constructor(path: string, strict: boolean = false) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.path = path;
     this.#fd = openSync(path, 'a+', 0o600);
     let read: ReturnType<typeof readJournal<T>>;
     try {
-      read = readJournal<T>(path);
+      read = readJournal<T>(path, strict);
     } catch (error) {
       closeSync(this.#fd);
       throw error;
     }
-    const { records, head, goodBytes, tornBytes, blocks } = read;
-    if (tornBytes > 0) ftruncateSync(this.#fd, goodBytes);
+    const { records, head, goodBytes, tornBytes, damaged, blocks } = read;
+    this.#damaged = damaged;
+    if (tornBytes > 0 && !damaged) ftruncateSync(this.#fd, goodBytes);
     this.replayed = records;
     this.tornBytes = tornBytes;
     this.#n = records.length;
@@ -119,12 +137,15 @@ export class Journal<T> {
   get head(): string { return this.#head; }
   get length(): number { return this.#n; }
   get sizeBytes(): number { return this.#size; }
+  /** Whether whole lines at the end do not hold; until the next line is written. */
+  get damaged(): boolean { return this.#damaged; }
 
   append(record: T, sync: boolean): void {
     const { text, hash } = lineOf(this.#n + 1, this.#head, record);
     const bytes = Buffer.from(text);
     if (this.#unsafe !== undefined) throw this.#unsafe;
     try {
+      if (this.#damaged) this.#putAside();
       for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
       if (sync) this.sync();
     } catch (error) {
@@ -135,6 +156,14 @@ export class Journal<T> {
     this.#n += 1;
     this.#size += bytes.length;
     this.#head = hash;
+  }
+
+  #putAside(): void {
+    const bytes = Buffer.alloc(fstatSync(this.#fd).size - this.#size);
+    readSync(this.#fd, bytes, 0, bytes.length, this.#size);
+    writeFileSync(`${this.path}.damaged`, bytes, { flag: 'a', mode: 0o600 });
+    ftruncateSync(this.#fd, this.#size);
+    this.#damaged = false;
   }
 
   /** Some of the records from the given number on (1 is the first), from the disk: one at least where there is one. Throws JournalCorrupt. */

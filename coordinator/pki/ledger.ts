@@ -38,7 +38,7 @@ const fileOf = (folder: string): string => join(folder, 'ledger.jsonl');
 
 /** All records; a folder without a ledger, or one whose certificates were made before there was one, is read from its files. */
 export function readLedger(folder: string): LedgerRecord[] {
-  const records = existsSync(fileOf(folder)) ? readJournal<LedgerRecord>(fileOf(folder)).records : [];
+  const records = existsSync(fileOf(folder)) ? readJournal<LedgerRecord>(fileOf(folder), true).records : [];
   return [...records, ...foundBeside(folder, records)];
 }
 
@@ -68,7 +68,7 @@ export class Ledger {
   readonly #records: LedgerRecord[];
 
   constructor(folder: string) {
-    this.#journal = new Journal(fileOf(folder));
+    this.#journal = new Journal(fileOf(folder), true); // a revocation is not to be lost
     this.#records = [...this.#journal.replayed];
     for (const record of foundBeside(folder, this.#records)) this.append(record);
   }

@@ -46,8 +46,9 @@ test('a torn last line is left as it is, a damaged journal is told and not taken
   writeFileSync(path, '{"torn', { flag: 'a' });
   expect(await look()).toEqual(['run r1 has no result yet of S1']);
   expect(readFileSync(path, 'utf8'), 'not cut off: that is for its writer').toMatch(/\{"torn$/);
-  mkdirSync(join(state, 'runs', 'r2'));
+  for (const run of ['r2', 'r3']) mkdirSync(join(state, 'runs', run));
+  writeFileSync(join(state, 'runs', 'r3', 'journal.jsonl'), `nonsense\n${readFileSync(path, 'utf8')}`);
   writeFileSync(join(state, 'runs', 'r2', 'journal.jsonl'), 'nonsense\nnonsense\n');
   writeFileSync(join(state, 'lease.json'), '{"torn');
-  expect(await look()).toEqual(['run r1 has no result yet of S1', expect.stringMatching(/^run r2: .*does not match its own hash/), expect.stringContaining('lease.json is damaged')]);
+  expect(await look()).toEqual(['run r1 has no result yet of S1', expect.stringMatching(/^run r2: whole lines at the end of its journal do not hold/), expect.stringMatching(/^run r3: .*does not match its own hash/), expect.stringContaining('lease.json is damaged')]);
 });

@@ -60,9 +60,28 @@ test('whatever bytes stand behind the last whole line, nothing before them is lo
   fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (tail) => {
     rmSync(path, { force: true });
     write([{ n: 1 }, { n: 2 }]).close();
-    appendFileSync(path, tail.filter((byte) => byte !== 10));
+    appendFileSync(path, tail);
     expect(readJournal(path).records).toEqual([{ n: 1 }, { n: 2 }]);
+    if (tail.includes(10)) expect(() => readJournal(path, true)).toThrow(JournalCorrupt);
+    else expect(readJournal(path, true).records).toEqual([{ n: 1 }, { n: 2 }]);
   }), { numRuns: 100 });
+});
+
+test('whole lines at the end that do not hold stay where they are until the next line is written, and are kept beside it then', () => {
+  write([{ n: 1 }, { n: 2 }, { n: 3 }]).close();
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n'), bad = `${lines[1]!.replace('2', '7')}\n${lines[2]!.slice(0, 30)}\n###`;
+  writeFileSync(path, `${lines[0]!}\n${bad}`);
+  const before = readFileSync(path, 'utf8');
+  for (let start = 0; start < 2; start += 1) {
+    const journal = new Journal<unknown>(path);
+    expect([journal.replayed, journal.damaged, readFileSync(path, 'utf8')]).toEqual([[{ n: 1 }], true, before]);
+    journal.close();
+  }
+  const journal = new Journal<unknown>(path);
+  journal.append({ n: 'again' }, true);
+  journal.close();
+  expect([journal.damaged, readFileSync(`${path}.damaged`, 'utf8')]).toEqual([false, bad]);
+  expect(readJournal(path, true).records).toEqual([{ n: 1 }, { n: 'again' }]);
 });
 
 test('an empty file is an empty journal', () => {
