@@ -44,7 +44,10 @@ if (sabotage !== undefined) {
   process.exit(by === undefined ? 1 : 0);
 }
 console.log(summarize(outcomes, (performance.now() - began) / 1000, kept === undefined ? { seed, from, to } : undefined));
-process.exit(outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1);
+// A campaign whose faults mostly come too late shows little: some do (the run ended before their line), not many.
+const struck = outcomes.filter((one) => one.struck).length, tooFew = outcomes.length >= 200 && struck < 0.75 * outcomes.length;
+if (tooFew) console.log(`not ok - the fault came about in ${String(struck)} of ${String(outcomes.length)} trials only`);
+process.exit(!tooFew && outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1);
 
 /** The trial that found what a sabotage must lead to: the campaign tested itself. */
 function found(): Outcome | undefined { return sabotage === undefined ? undefined : outcomes.find(({ findings }) => findings.some(({ kind }) => sabotage.finds.includes(kind))); }

@@ -141,7 +141,7 @@ function judgeResults(step: TrialStep, own: Line['at'][], reported: ReportStep |
 function judgeLock(seen: Observed, find: (kind: Finding['kind'], text: string) => void): void {
   for (const call of seen.calls.filter(({ run }) => run !== seen.run)) {
     if (call.exit !== 9) find('lock', `the second coordinator ended with ${String(call.exit)}: ${call.err.trim()}`);
-    else if (!call.err.includes(`held by run ${seen.run}`)) find('lock', `the second coordinator was not told who holds the hosts: ${call.err.trim()}`);
+    else if (!new RegExp(`held by run ${seen.run} of \\S+@\\S+ \\(certificate of \\S+\\)`).test(call.err)) find('lock', `the second coordinator was not told who holds the hosts: ${call.err.trim()}`);
     for (const host of seen.hosts) if ((host.journals[call.run] ?? '') !== '') find('lock', `${host.name} has lines in a journal of the second coordinator's run`);
   }
 }

@@ -34,7 +34,7 @@ export const SABOTAGES: Sabotage[] = [
   {
     name: 'no fdatasync',
     changes: [{ file: 'proto/journal.ts', line: 'try { fdatasyncSync(this.#fd); } catch', by: 'try { /* nothing */ } catch' }],
-    kinds: ['power lost'], finds: ['lost result', 'contradiction', 'effect nobody told'],
+    kinds: ['power lost'], finds: ['lost result', 'lost effect', 'effect nobody told'],
   },
   {
     name: 'no confirmation',
