@@ -7,7 +7,7 @@ import type { Dispatcher } from '../dispatcher.ts';
 import { exchangeHeads } from '../heads.ts';
 import type { Health } from '../health/health.ts';
 import { hasLapsed, type LeaseKeeper } from '../lease.ts';
-import { checkRunId } from '../refused.ts';
+import { checkRunId, Refused } from '../refused.ts';
 import type { RevocationKeeper } from '../revocation.ts';
 import { repeat, unary } from './calls.ts';
 import { Denied, Gate, type Message } from './gate.ts';
@@ -42,6 +42,14 @@ async function serving(services: Services, name: string): Promise<string> {
   return item.grade === 'critical' ? 'NOT_SERVING' : 'SERVING';
 }
 
+/** Whether a run has work without a result here; a journal that cannot be trusted may hold some. */
+function leavesWork(dispatcher: Dispatcher, run: string): boolean {
+  try { return dispatcher.known(run)?.unfinished === true; } catch (error) {
+    if (error instanceof Refused) return true;
+    throw error;
+  }
+}
+
 function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedServiceImplementation {
   const { dispatcher, leases } = services, work = { gate, dispatcher, leases };
   return {
@@ -60,7 +68,7 @@ function agentHandlers(services: Services, gate: Gate, tls: Tls): UntypedService
     }),
     ReleaseLease: unary(gate, 'ReleaseLease', (request, { name: caller }) => {
       const run = String(request['runId']), fence = Number(request['fence']), owner = String(request['owner']);
-      const unfinished = leases.current.run === run && dispatcher.known(run)?.unfinished === true;
+      const unfinished = leases.current.run === run && leavesWork(dispatcher, run);
       // Who has no number takes the run for done: this host may know better.
       if (fence === 0 && unfinished && leases.isOf(run, owner, caller)) throw new Denied(status.FAILED_PRECONDITION, `run ${run} has unfinished work on this host, and keeps it`);
       return { released: leases.release(run, fence, owner, caller, unfinished) };
