@@ -14,7 +14,7 @@ import { checkRunId, Refused } from './refused.ts';
 import { RunLog, type Trace } from './runlog.ts';
 import { closeSuperseded, skipReason } from './skip.ts';
 import { foldersOf, type Worker } from './task.ts';
-import { closedRun, listRuns, markClosed, removeFolder, runIds, type RunInfo } from './runs.ts';
+import { closedRun, DAMAGED, listRuns, markClosed, removeFolder, runIds, type RunInfo } from './runs.ts';
 
 /** Commands of a batch that a worker is shown beyond its own: what it reads ahead is less, and a long plan costs each step no more than a short one. */
 const MOST_BEHIND = 400;
@@ -55,6 +55,7 @@ export class Dispatcher {
     if (closedRun(this.stateDir, run) !== undefined) return;
     try {
       const log = this.run(run);
+      if (log.damaged) console.error(`run ${run}: ${DAMAGED}`);
       if (log.unfinished) { this.#takeUp(log); return; }
       this.#putAway(log);
     } catch (error) {

@@ -71,7 +71,7 @@ async function lookAgain({ operation, args, earlier, mode, unproven }: Work, hos
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     if (mode === 'check' && unproven === true && operation.verify !== undefined) {
-      const proof = await operation.verify(host, args).catch(() => undefined); // it cannot tell either
+      const proof = await operation.verify(host, args).catch((late: unknown) => { if (late instanceof StepError) return undefined; throw late; }); // it cannot tell either
       if (proof !== undefined) emit({ kind: 'verified', satisfied: proof.satisfied, found: proof.found, differences: proof.differences });
       if (proof?.satisfied === false) throw new StepError('verify_failed', `a look cannot tell what was done (${error.message}), and ${sentence(proof.differences)}`, error.failure);
     }

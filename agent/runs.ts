@@ -49,7 +49,7 @@ export function runIds(stateDir: string): string[] {
 export function listRuns(stateDir: string, inMemory: ReadonlyMap<string, RunLog>): RunInfo[] {
   return runIds(stateDir).map((runId): RunInfo => {
     const log = inMemory.get(runId), closed = closedRun(stateDir, runId), sizeBytes = sizeOf(stateDir, runId) ?? 0;
-    if (log !== undefined) return { runId, ...log.span, lastSeq: log.lastSeq, sizeBytes, unfinished: log.unfinished, trouble: '' };
+    if (log !== undefined) return { runId, ...log.span, lastSeq: log.lastSeq, sizeBytes, unfinished: log.unfinished, trouble: log.damaged ? DAMAGED : '' };
     if (closed !== undefined) return { runId, ...closed, unfinished: false, trouble: '' };
     return fromJournal(stateDir, runId, sizeBytes);
   }).sort((a, b) => a.beganMs - b.beganMs);

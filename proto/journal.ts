@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, fdatasyncSync, fsyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { canonical } from './canonical.ts';
 
@@ -144,8 +144,8 @@ export class Journal<T> {
     const { text, hash } = lineOf(this.#n + 1, this.#head, record);
     const bytes = Buffer.from(text);
     if (this.#unsafe !== undefined) throw this.#unsafe;
+    if (this.#damaged) this.#putAside();
     try {
-      if (this.#damaged) this.#putAside();
       for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
       if (sync) this.sync();
     } catch (error) {
@@ -158,10 +158,11 @@ export class Journal<T> {
     this.#head = hash;
   }
 
+  /** On disk beside the journal before it is cut off. Throws JournalFull: then it stays where it is. */
   #putAside(): void {
-    const bytes = Buffer.alloc(fstatSync(this.#fd).size - this.#size);
-    readSync(this.#fd, bytes, 0, bytes.length, this.#size);
-    writeFileSync(`${this.path}.damaged`, bytes, { flag: 'a', mode: 0o600 });
+    try { appendFileSync(`${this.path}.damaged`, readFileSync(this.path).subarray(this.#size), { mode: 0o600, flush: true }); } catch (error) {
+      throw new JournalFull(this.path, error as Error);
+    }
     ftruncateSync(this.#fd, this.#size);
     this.#damaged = false;
   }

@@ -20,6 +20,7 @@ describe('a host whose journal ends in whole lines that do not hold', () => {
     appendFileSync(path(), GARBAGE);
     await restart();
     expect([agent.dispatcher.busy, effects, existsSync(`${path()}.damaged`)]).toEqual([false, ['a'], false]);
+    expect(agent.dispatcher.list()).toMatchObject([{ runId: 'r1', unfinished: true, trouble: expect.stringContaining('whole lines at the end of its journal do not hold') as string }]);
     expect((await site.tandem('resume', 'r1')).code).toBe(0);
     expect([effects, readFileSync(`${path()}.damaged`, 'utf8')]).toEqual([['a', 'b', 'c'], GARBAGE]);
     expect((await site.tandem('audit', 'fetch', 'r1')).code).toBe(0);

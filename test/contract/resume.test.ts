@@ -99,20 +99,28 @@ test('a dry run is nothing to go on with', async () => {
   expect(await site.tandem('resume', 'r1')).toMatchObject({ code: 2, err: expect.stringContaining('run r1, a dry run') as string });
 });
 
-test('the disk of a host is full: nothing is done that cannot be put on record, it is told, and taken up again when its coordinator asks and there is room', async () => {
+/** The host's disk fills while A1 is in hand and A2, A3 wait: the effect of A1 is there, its result is not. The run ends with 3; `room` empties the disk. */
+async function runIntoFullDisk(): Promise<{ out: string; room: () => void }> {
   holds.add('a');
   const running = run();
+  await expect.poll(() => agent.dispatcher.known('r1')?.openCount).toBe(3);
   await expect.poll(() => held.has('a')).toBe(true);
   const full = vi.spyOn(agent.dispatcher.run('r1'), 'record').mockImplementation(() => { throw new JournalFull('journal.jsonl', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })); });
-  held.get('a')?.(); // its effect is there, its result is not
+  held.get('a')?.();
+  holds.clear();
   const { code, out } = await running;
   expect(code).toBe(3);
-  expect(out).toMatch(/h1: the agent's journal cannot be written \(cannot append to journal.jsonl: no space left on device\); free space on /);
   expect(effects).toEqual(['a']);
+  return { out, room: () => { full.mockRestore(); } };
+}
+
+test('the disk of a host is full: nothing is done that cannot be put on record, it is told, and taken up again when its coordinator asks and there is room', async () => {
+  const { out, room } = await runIntoFullDisk();
+  expect(out).toMatch(/h1: the agent's journal cannot be written \(cannot append to journal.jsonl: no space left on device\); free space on /);
   const still = await site.tandem('resume', 'r1');
   expect([still.code, still.out + still.err]).toEqual([3, expect.stringMatching(/cannot append to journal.jsonl: no space left on device.*; free space /)]);
   expect(effects).toEqual(['a']);
-  full.mockRestore();
+  room();
   expect(await site.tandem('resume', 'r1'), 'at once, whatever pause the agent makes').toMatchObject({ code: 0 });
   expect(effects).toEqual(['a', 'b', 'c']);
   const sent = agent.dispatcher.run('r1').stored(1).flatMap((event) => (event.kind === 'accepted' ? [event.step] : []));
@@ -151,16 +159,8 @@ test('an agent with another catalogue comes between two steps: what was begun is
 });
 
 test('a run that gave the host back with work waiting there: an agent with another catalogue leaves it, the former one goes on', async () => {
-  holds.add('a');
-  const running = run();
-  await expect.poll(() => agent.dispatcher.known('r1')?.openCount).toBe(3);
-  await expect.poll(() => held.has('a')).toBe(true);
-  const full = vi.spyOn(agent.dispatcher.run('r1'), 'record').mockImplementation(() => { throw new JournalFull('journal.jsonl', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })); });
-  held.get('a')?.();
-  expect((await running).code).toBe(3);
-  full.mockRestore();
+  (await runIntoFullDisk()).room();
   expect(JSON.parse(readFileSync(join(agent.state, 'lease.json'), 'utf8'))).toMatchObject({ run: '' });
-  holds.clear();
   await restart('another catalogue');
   await expect.poll(() => agent.dispatcher.known('r1')?.unfinished).toBe(false);
   expect(effects).toEqual(['a']);
@@ -171,17 +171,12 @@ test('a run that gave the host back with work waiting there: an agent with anoth
 });
 
 test('who only reads gets all lines that are on disk, however full it is, and starts nothing', async () => {
-  holds.add('a');
-  const running = run();
-  await expect.poll(() => held.has('a')).toBe(true);
-  const log = agent.dispatcher.run('r1'), full = vi.spyOn(log, 'record').mockImplementation(() => { throw new JournalFull('journal.jsonl', Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })); });
-  held.get('a')?.();
-  expect((await running).code).toBe(3);
+  const { room } = await runIntoFullDisk();
   const heard: Event[] = [];
   await agent.link().attach('r1', 1, (event) => heard.push(event));
-  expect(heard).toHaveLength(log.lastSeq);
+  expect(heard).toHaveLength(agent.dispatcher.run('r1').lastSeq);
   expect([agent.dispatcher.pending('r1'), effects]).toEqual([false, ['a']]);
-  full.mockRestore();
+  room();
 });
 
 test('a host is away for longer than is waited for: exit code 5, and the run goes on when it is there again', async () => {

@@ -1,9 +1,9 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Journal, JournalCorrupt, readJournal } from '../../../proto/journal.ts';
+import { Journal, JournalCorrupt, JournalFull, readJournal } from '../../../proto/journal.ts';
 
 let folder: string, path: string;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'journal-')); path = join(folder, 'runs/r1/journal.jsonl'); });
@@ -78,6 +78,10 @@ test('whole lines at the end that do not hold stay where they are until the next
     journal.close();
   }
   const journal = new Journal<unknown>(path);
+  mkdirSync(`${path}.damaged`); // no place to keep them
+  expect(() => { journal.append({ n: 'again' }, true); }).toThrow(JournalFull);
+  expect([journal.damaged, readFileSync(path, 'utf8')]).toEqual([true, before]);
+  rmSync(`${path}.damaged`, { recursive: true });
   journal.append({ n: 'again' }, true);
   journal.close();
   expect([journal.damaged, readFileSync(`${path}.damaged`, 'utf8')]).toEqual([false, bad]);
